@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* site_driver.h - what a driver of a site implements.
+ *
+ * A driver knows how one kind of site makes, lists, inspects and destroys workers, and what the site
+ * could give.  It knows nothing of jobs and decides nothing: which shape, when and how often is the
+ * caller's (broker/sites/site.h adds deadline, breaker, pacing and the site's name in errors).
+ *
+ * Threads: one thread per site calls create, list, inspect, diagnose and destroy, one at a time; probe
+ * comes from the same thread.  open and close come from the main thread. */
+#ifndef SPILLWAY_SITE_DRIVER_H
+#define SPILLWAY_SITE_DRIVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* What the site offers as one worker: a flavor, a node's room, this machine. */
+struct shape {
+    char *name;
+    int cpus;
+    int64_t memory, disk; /* bytes */
+    int gpus;
+    char *gpu_model;    /* NULL: none */
+    int64_t gpu_memory; /* bytes, of each */
+    double price_hour;  /* in the site's currency; < 0: not known */
+};
+
+/* One line of the site's quota: "instances", "cores", "memory" (bytes), "gpus:V100", "volumes", ... */
+struct quota {
+    char *name;
+    int64_t limit; /* < 0: none */
+    int64_t ours;  /* used by what bears our mark */
+    int64_t others;
+};
+
+struct probe {
+    struct shape *shapes;
+    size_t shape_count;
+    struct quota *quotas;
+    size_t quota_count;
+    char **images; /* names a job may ask for; NULL-terminated or NULL: any */
+    int64_t latency_ms;
+    int64_t credential_end_ms; /* wall time; 0: does not end */
+};
+void probe_free(struct probe *probe);
+
+/* A worker to be made. */
+struct order {
+    const char *name;   /* unique: "spillway-BROKER8-WORKERID" */
+    const char *broker; /* the broker's UUID: the mark every resource bears */
+    int64_t worker;     /* our id of it */
+    const char *shape, *image, *project;
+    /* Boot payload, a JSON object: {"url", "worker", "token", "pin", "orphan_ms", ...}.  The token is the
+     * one secret in it and dies at its first use. */
+    const char *boot;
+    int64_t deadline_mono_ms; /* for the call, not for the boot */
+};
+
+enum instance_state { INSTANCE_BOOTING, INSTANCE_ACTIVE, INSTANCE_FAILED, INSTANCE_GONE };
+
+/* Something at the site that bears our mark. */
+struct resource {
+    char *kind;   /* "worker", or "port", "volume", "floating-ip", "secret", ... */
+    char *id;     /* the site's own name of it */
+    char *name;   /* order->name of the worker that it belongs to; NULL: of none */
+    enum instance_state state;
+    char *detail; /* the site's words for its state; may be NULL */
+    int64_t created_ms;
+};
+struct resources_list {
+    struct resource *list;
+    size_t count;
+};
+void resource_list_free(struct resources_list *list);
+
+struct site_conf; /* broker/conf/site.h */
+
+struct site_driver {
+    const char *type; /* as in `type:` of a site file */
+
+    /* Read this site's part of the configuration.  No network: a broken site must not stop the broker. */
+    int (*open)(const struct site_conf *conf, void **self, struct err *err);
+    void (*close)(void *self);
+    /* What could start now.  May block until the deadline. */
+    int (*probe)(void *self, int64_t deadline_mono_ms, struct probe *out, struct err *err);
+    /* Start one worker called order->name.  May block until the deadline.  Called again after a crash
+     * with the same name: find the one that exists and return 0. */
+    int (*create)(void *self, const struct order *order, struct err *err);
+    /* All that bears the mark of `broker`, all pages. */
+    int (*list)(void *self, const char *broker, int64_t deadline_mono_ms, struct resources_list *out,
+                struct err *err);
+    /* State of one worker, with the site's words for a fault in `detail`. */
+    int (*inspect)(void *self, const char *name, int64_t deadline_mono_ms, enum instance_state *out,
+                   struct buf *detail, struct err *err);
+    /* Console log, pod events, batch stderr.  NULL where the site keeps none. */
+    int (*diagnose)(void *self, const char *name, int64_t deadline_mono_ms, struct buf *out,
+                    struct err *err);
+    /* Remove the worker and all that came with it, in order.  Gone already is success.  The caller asks
+     * `list` until it no longer shows. */
+    int (*destroy)(void *self, const char *name, int64_t deadline_mono_ms, struct err *err);
+    /* A descriptor that becomes readable when a worker may have changed state, or -1.  NULL: none. */
+    int (*watch_fd)(void *self);
+};
+
+#endif

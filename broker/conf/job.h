@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "spillway/placement.h"
 
 #define JOB_BYTES_MOST   (1024 * 1024) /* one description, as JSON */
 #define JOB_TASKS_MOST   10000000      /* members of one array */
@@ -75,8 +76,6 @@ struct limit_use { /* limits: [license-x, {name: db, count: 2}] */
     int64_t count;
 };
 
-enum objective { OBJECTIVE_BALANCED, OBJECTIVE_TIME, OBJECTIVE_COST };
-enum tier { TIER_HOME, TIER_PARTNER, TIER_COMMERCIAL };
 
 struct placement {
     char **prefer, **exclude, **require; /* site names; NULL-terminated or NULL */

@@ -25,6 +25,7 @@
 /* Array indices as written: "0-99", "1-10:2", "3,5,9-12".  Ascending, no index twice. */
 struct index_range {
     int64_t first, last, step;
+    int64_t position; /* of `first` among all indices */
 };
 struct index_set {
     struct index_range *ranges;
@@ -68,14 +69,13 @@ struct input {
     char *to;     /* relative path in the job's directory */
     char *sha256; /* lower-case hex; of the content, always set once the client has uploaded it */
     int64_t size; /* bytes; -1 unknown */
-    int mode;     /* permission bits, 0 unknown */
+    int mode;     /* permission bits, 0 unknown; written as octal text, mode: "0755" */
 };
 
 struct limit_use { /* limits: [license-x, {name: db, count: 2}] */
     char *name;
     int64_t count;
 };
-
 
 struct placement {
     char **prefer, **exclude, **require; /* site names; NULL-terminated or NULL */
@@ -127,6 +127,7 @@ struct problem {
     char *pointer;    /* RFC 6901 into the document */
     char *text;       /* "unknown key 'memroy'" */
     char *suggestion; /* "did you mean 'memory'?", or NULL */
+    bool at_key;      /* it is the key that is wrong, not its value */
 };
 struct problems {
     struct problem *list;

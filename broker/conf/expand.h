@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expand.h - placeholders in command, environment, inputs and outputs: {task}, {job}, {name} ...
+ *
+ * Only the names below are known; any other text in braces is left as it is, so that shell, awk and
+ * JSON can be written plainly.  {{task}} stands for {task} itself. */
+#ifndef SPILLWAY_CONF_EXPAND_H
+#define SPILLWAY_CONF_EXPAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct job_vars {
+    int64_t job;
+    int64_t index;    /* {index} and {task}: the array index, 0 for a plain job */
+    const char *name; /* {name} */
+    /* of a recurring job; NULL: left as they are */
+    const char *scheduled_time, *previous_success;
+};
+
+/* Owned by the caller. */
+char *job_expand(const char *text, const struct job_vars *vars);
+/* Whether there is anything to expand: most texts have nothing. */
+bool job_expands(const char *text);
+
+#endif

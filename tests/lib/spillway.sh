@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2034
+# spillway.sh - what the end-to-end tests share: a place of their own, a broker in it, and TAP.
+#
+# A test sources this file, tells its story with ok/is/like, and ends with done_testing.  It starts the
+# real programs, waits for states (wait_state, eventually), never for a while.  Everything lies in $T,
+# which is removed at the end together with every process that the test's programs started.
+
+ROOT=${ROOT:-$(cd "${0%/*}/../.." && pwd)}
+BUILD=${BUILD:-$ROOT/build}
+case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
+SLOWER=${SLOWER:-1}
+# Whatever we start inherits the mark; it is how the test's processes are known from others.
+SPILLWAY_TEST=${SPILLWAY_TEST:-by-hand-$$}
+export BUILD ROOT SPILLWAY_TEST
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/sw.XXXXXX") || exit 1
+STATE=$T/state
+SOCKET=$STATE/spillway.sock
+HOME=$T/home
+PATH=$BUILD/bin:$PATH
+SPILLWAY_URL=unix://$SOCKET
+LIB=$ROOT/tests/lib
+unset SPILLWAY_TOKEN SPILLWAY_CONFIG XDG_STATE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR XDG_CACHE_HOME
+export HOME PATH SPILLWAY_URL T STATE
+mkdir -p "$HOME" "$T/work"
+cd "$T/work" || exit 1
+
+tap_count=0 tap_failed=0 tap_planned="" broker_pid=""
+
+# ---- TAP ---------------------------------------------------------------------------------------------
+
+plan() {
+    tap_planned=$1
+    echo "1..$1"
+}
+
+done_testing() {
+    test -n "$tap_planned" || echo "1..$tap_count"
+    test "$tap_failed" = 0
+    exit
+}
+
+skip_all() {
+    echo "1..0 # skip $1"
+    exit 0
+}
+
+skip() { # skip WORDS REASON
+    tap_count=$((tap_count + 1))
+    echo "ok $tap_count - $1 # skip $2"
+}
+
+diag() {
+    printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+tap_result() { # tap_result STATUS WORDS
+    tap_count=$((tap_count + 1))
+    if test "$1" = 0; then
+        echo "ok $tap_count - $2"
+    else
+        tap_failed=$((tap_failed + 1))
+        echo "not ok $tap_count - $2"
+    fi
+    return "$1"
+}
+
+pass() { tap_result 0 "$1"; }
+fail() { tap_result 1 "$1"; }
+
+# ok WORDS COMMAND: the command, a shell text, succeeds.  Its output is shown when it does not.
+ok() {
+    if eval "$2" >"$T/ok.out" 2>&1; then
+        tap_result 0 "$1"
+    else
+        tap_result 1 "$1" || diag "failed: $2"
+        sed 's/^/#   /' "$T/ok.out" | tail -n 30
+        return 1
+    fi
+}
+
+# nok WORDS COMMAND: the command fails.  It must fail by itself: a signal is not a refusal.
+nok() {
+    eval "$2" >"$T/ok.out" 2>&1
+    tap_status=$?
+    if test $tap_status != 0 && test $tap_status -lt 126; then
+        tap_result 0 "$1"
+    else
+        tap_result 1 "$1" || diag "ended with $tap_status: $2"
+        sed 's/^/#   /' "$T/ok.out" | tail -n 30
+        return 1
+    fi
+}
+
+# is WORDS GOT WANTED
+is() {
+    if test "$2" = "$3"; then
+        tap_result 0 "$1"
+    else
+        tap_result 1 "$1" || diag "     got: $2"
+        diag "expected: $3"
+        return 1
+    fi
+}
+
+# like WORDS TEXT PATTERN, a pattern of grep -E; unlike is its opposite.
+like() {
+    if printf '%s\n' "$2" | grep -Eq -e "$3"; then
+        tap_result 0 "$1"
+    else
+        tap_result 1 "$1" || diag "     got: $2"
+        diag "no match: $3"
+        return 1
+    fi
+}
+
+unlike() {
+    if printf '%s\n' "$2" | grep -Eq -e "$3"; then
+        tap_result 1 "$1" || diag "     got: $2"
+        diag " matches: $3"
+        return 1
+    else
+        tap_result 0 "$1"
+    fi
+}
+
+# ---- waiting -----------------------------------------------------------------------------------------
+
+# eventually SECONDS COMMAND: until it succeeds; bounded, so that a test ends.
+eventually() {
+    eventually_end=$(($(date +%s) + $1 * SLOWER))
+    until eval "$2" >/dev/null 2>&1; do
+        test "$(date +%s)" -lt "$eventually_end" || {
+            diag "not so after $(($1 * SLOWER)) s: $2"
+            return 1
+        }
+        sleep 0.05
+    done
+}
+
+# wait_state ID STATE [--attempt N] [--limit SECONDS]: STATE may be a list, "succeeded,failed", or
+# "ended".  A task that has ended otherwise ends the wait at once.
+wait_state() {
+    "$LIB/api" wait "$@"
+}
+
+# ---- programs ----------------------------------------------------------------------------------------
+
+# broker_start [ARGUMENTS of spillwayd]: returns once it says that it is ready.  BROKER_WRAP is put
+# before the program (an LD_PRELOAD, a limit).
+broker_start() {
+    # shellcheck disable=SC2086
+    ${BROKER_WRAP:-} spillwayd --state "$STATE" "$@" >>"$T/broker.log" 2>&1 &
+    broker_pid=$!
+    eventually 60 'broker_ready || ! process_alive $broker_pid' && broker_ready && return 0
+    broker_show_log
+    diag "the broker did not become ready"
+    return 1
+}
+
+broker_ready() {
+    "$LIB/api" GET /readyz >/dev/null 2>&1
+}
+
+# SIGTERM, and it ends "cleanly within seconds".  Status: the broker's.
+broker_stop() {
+    test -n "$broker_pid" || return 0
+    kill -TERM "$broker_pid" 2>/dev/null
+    eventually 30 '! process_alive $broker_pid' || kill -KILL "$broker_pid"
+    wait "$broker_pid"
+    broker_status=$?
+    broker_pid=
+    return $broker_status
+}
+
+broker_kill() {
+    kill -KILL "$broker_pid"
+    wait "$broker_pid" 2>/dev/null
+    broker_pid=
+}
+
+broker_show_log() {
+    test ! -s "$T/broker.log" || tail -n 40 "$T/broker.log" | sed 's/^/# broker: /'
+}
+
+# submit ...: prints the id alone.
+submit() {
+    spillway submit --parsable "$@"
+}
+
+# field ID NAME: of `show --json`; "" when null.
+field() {
+    spillway show --json "$1" | json "$2"
+}
+
+# json PATH <document: "jobs.0.id" of it; strings bare, the rest as JSON, null as nothing.
+json() {
+    "$LIB/json" "$@"
+}
+
+# attempts ID NAME: that field of every attempt, oldest first, on one line.
+attempts() {
+    "$LIB/api" GET "/v1/jobs/$1/attempts" | json "attempts.*.$2" | tr '\n' ' ' | sed 's/ $//'
+}
+
+# ---- processes ---------------------------------------------------------------------------------------
+
+process_alive() {
+    test -r "/proc/$1/stat" || return 1
+    case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in Z* | X* | '') return 1 ;; esac
+}
+
+# Pids of what this test's programs started, itself apart: by the mark, or by where they stand.
+processes() {
+    for processes_dir in /proc/[0-9]*; do
+        processes_pid=${processes_dir#/proc/}
+        test "$processes_pid" != $$ || continue
+        { tr '\0' '\n' <"$processes_dir/environ" | grep -qx "SPILLWAY_TEST=$SPILLWAY_TEST"; } 2>/dev/null ||
+            case $(readlink "$processes_dir/cwd" 2>/dev/null) in "$STATE"/*) ;; *) continue ;; esac
+        process_alive "$processes_pid" && echo "$processes_pid"
+    done
+}
+
+# Pids of this test's agents, all, or that of the worker given by name.
+agents() {
+    for agents_pid in $(processes); do
+        case $(readlink "/proc/$agents_pid/exe") in */spillway-agent) ;; *) continue ;; esac
+        test -z "${1:-}" || grep -qsaF -e "$1" "/proc/$agents_pid/environ" "/proc/$agents_pid/cmdline" ||
+            case $(readlink "/proc/$agents_pid/cwd")/ in */"$1"/*) ;; *) continue ;; esac
+        echo "$agents_pid"
+    done
+}
+
+# agent_pid ID: the agent that has the task.
+agent_pid() {
+    agents "$(field "$1" worker)" | head -n 1
+}
+
+end_processes() { # end_processes SIGNAL
+    for end_pid in $(processes); do
+        # The subshells of this very pipeline bear the mark too; only what has a life of its own counts.
+        test "$(cut -d' ' -f4 "/proc/$end_pid/stat" 2>/dev/null)" != $$ || test "$end_pid" = "$broker_pid" ||
+            continue
+        kill "-$1" "$end_pid" 2>/dev/null
+    done
+}
+
+clean_up() {
+    clean_up_status=$?
+    trap - EXIT
+    test "$tap_failed" = 0 && test $clean_up_status = 0 || broker_show_log
+    test -z "$broker_pid" || kill -TERM "$broker_pid" 2>/dev/null
+    if test -d "$STATE"; then
+        for clean_up_pid in $(agents); do
+            kill -TERM "$clean_up_pid" 2>/dev/null
+        done
+        eventually 5 'test -z "$(agents)" && { test -z "$broker_pid" || ! process_alive $broker_pid; }' >/dev/null
+        end_processes KILL
+    fi
+    cd / && rm -rf "$T"
+    exit $clean_up_status
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP

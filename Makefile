@@ -25,11 +25,11 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 
 # ---- the tree, as a table of contents ----------------------------------------------------------------
 
-BASE   := own err buf map arena clock log parse utf8 glob io json state
+BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash
 CONF   :=
 STORE  :=
-SCHED  :=
+SCHED  := names
 SITES  :=
 CRON   :=
 API    :=

@@ -151,36 +151,46 @@ const char *sched_verdict_name(enum sched_verdict verdict); /* "ready", "busy", 
 
 /* A change that would make the class fit, as data, so that a test can try it. */
 enum sched_fix_kind {
-    SCHED_FIX_NONE, /* fits already, or waiting is all there is to do */
-    SCHED_FIX_CPUS, /* ask for at most `amount` */
-    SCHED_FIX_MEMORY,
-    SCHED_FIX_DISK,
-    SCHED_FIX_GPUS,
+    SCHED_FIX_NONE,
+    SCHED_FIX_CPUS,       /* ask for at most `amount` */
+    SCHED_FIX_MEMORY,     /* likewise */
+    SCHED_FIX_DISK,       /* likewise */
+    SCHED_FIX_GPUS,       /* likewise */
     SCHED_FIX_GPU_MODEL,  /* any model */
     SCHED_FIX_GPU_MEMORY, /* at most `amount` */
-    SCHED_FIX_NODES,
-    SCHED_FIX_IMAGE,     /* no image, or one of the site's */
-    SCHED_FIX_CONTAINER, /* without a container */
-    SCHED_FIX_PLACEMENT, /* drop what placement says of sites, tier, jurisdiction or CLOUD Act */
-    SCHED_FIX_QUOTA,     /* `amount` more of the ledger line `quota` */
-    SCHED_FIX_WORKERS,   /* max_workers raised by `amount` */
-    SCHED_FIX_MODE,      /* the site enabled */
-    SCHED_FIX_WALLTIME,  /* at most `amount` ms: the credential ends, or a worker's life */
-    SCHED_FIX_RULE,      /* the project's rule changed */
-    SCHED_FIX_MONEY,     /* a ceiling raised by money */
-    SCHED_FIX_LIMIT      /* `amount` more of a named limit */
+    SCHED_FIX_NODES,      /* at most `amount` */
+    SCHED_FIX_IMAGE,      /* no image, or one of the site's */
+    SCHED_FIX_CONTAINER,  /* without a container */
+    SCHED_FIX_SITES,      /* drop what placement says of this site */
+    SCHED_FIX_TIER,       /* the class's tier no nearer than the site's */
+    SCHED_FIX_JURISDICTION,
+    SCHED_FIX_CLOUD_ACT,
+    SCHED_FIX_WALLTIME, /* at most `amount` ms: a credential ends, or the site's own limit */
+    SCHED_FIX_RULE,     /* a rule of the project: site, tier, phase, workers */
+    SCHED_FIX_MONEY,    /* a ceiling raised */
+    SCHED_FIX_QUOTA,    /* `amount` more of ledger line `quota` */
+    SCHED_FIX_WORKERS,  /* `amount` more of max_workers */
+    SCHED_FIX_MODE,     /* the site enabled */
+    SCHED_FIX_LIMIT,    /* `amount` more of named limit `quota` */
+    SCHED_FIX_COUNT
 };
+struct sched_fix {
+    enum sched_fix_kind kind;
+    int quota; /* place in the site's ledger, or in snapshot->limits; -1 */
+    int64_t amount;
+};
+#define SCHED_FIXES_MOST 8
 
 struct sched_row {
     int site;
     enum sched_verdict verdict;
     char *text;    /* one sentence with the arithmetic */
-    char *fits_if; /* what would make it fit; NULL: nothing, or it fits */
-    enum sched_fix_kind fix;
-    int64_t amount;
-    int option, shape, quota; /* the option, the shape and the ledger line spoken of; -1 */
-    int64_t start_ms;         /* predicted; -1: not known */
-    double cost;              /* predicted, of one task; < 0: not known */
+    char *fits_if; /* what would make it fit, all of it; NULL: nothing to change, or it fits */
+    struct sched_fix fixes[SCHED_FIXES_MOST]; /* the same as data: all of them together */
+    size_t fix_count;
+    int option, shape; /* spoken of; -1 */
+    int64_t start_ms;  /* predicted; -1: not known */
+    double cost;       /* predicted, of one task; < 0: not known */
 };
 struct sched_rows {
     struct sched_row *list;

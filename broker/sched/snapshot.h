@@ -85,6 +85,7 @@ struct sched_class {
                           arrays' own caps */
     int64_t running;   /* leased or running now */
     int64_t oldest_ms; /* since when the oldest ready task could have run */
+    int64_t served_ms; /* when one of its tasks was last leased; 0: never */
     int64_t deadline_ms;         /* the earliest among ready tasks; 0: none */
     double cost_left;            /* money that its ready tasks may still cost; < 0: no ceiling */
     int64_t run_ms;              /* learned: what a task runs, typically; -1 */
@@ -149,7 +150,7 @@ struct sched_site {
     bool containers;        /* can run a class's container */
     bool container_bound;   /* a worker for a container serves its class alone (Kubernetes) */
     bool any_project;       /* one project's worker may serve others */
-    const uint32_t *images; /* what may be asked for; count 0: any */
+    const uint32_t *images; /* what may be asked for; count 0: images mean nothing here */
     size_t image_count;
     uint32_t image; /* what a worker gets when the class names none */
     struct sched_shape *shapes;

@@ -11,6 +11,7 @@ O         ?= build
 SANITIZE  ?=
 PREFIX    ?= /usr/local
 DESTDIR   ?=
+SYSCONFDIR ?= /etc
 Q         := $(if $(V),,@)
 ,         := ,
 B         := $(O)$(if $(SANITIZE),/sanitize-$(subst $(,),-,$(SANITIZE)))
@@ -31,13 +32,13 @@ CONF   :=
 STORE  :=
 SCHED  := names
 SITES  :=
-CRON   :=
+CRON   := civil zone tzif tzrule line expr
 API    :=
 BROKER :=
 CLI    :=
 AGENT  :=
 
-UNIT   :=
+UNIT   := cron/test_zone
 
 # ---- how it is built ---------------------------------------------------------------------------------
 
@@ -52,8 +53,7 @@ LIBS_AGENT  := -lhttp_parser -lcares -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help setup demo check check-unit check-e2e check-lab bench fuzz lint format install \
-        uninstall deb clean
+.PHONY: all unit help setup demo check check-unit check-e2e bench lint format install uninstall deb clean
 
 all: $(PROGRAMS:%=$(B)/bin/%)
 
@@ -109,18 +109,46 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(DAEMON_LIBS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group -lcmocka $(LIBS_DAEMON)
 
+unit: $(UNIT_BIN)
+
 setup:
 	@.ci/setup
 
-check: setup
-	@$(MAKE) --no-print-directory -j2 all $(UNIT_BIN)
-	@BUILD=$(B) CC=$(CC) SANITIZE=$(SANITIZE) tests/lib/run $(if $(TESTS),$(TESTS),unit e2e)
+RUN_TESTS := BUILD=$(B) SANITIZE=$(SANITIZE) tests/lib/run
 
-check-unit: $(UNIT_BIN)
-	@BUILD=$(B) tests/lib/run unit
+check: setup
+	@$(MAKE) --no-print-directory -j2 all unit
+	@$(RUN_TESTS) $(if $(TESTS),$(TESTS),unit e2e)
+
+check-unit: unit
+	@$(RUN_TESTS) unit
 
 check-e2e: all
-	@BUILD=$(B) tests/lib/run e2e
+	@$(RUN_TESTS) e2e
+
+demo: setup
+	@$(MAKE) --no-print-directory -j2 all
+	@BUILD=$(B) examples/demo.sh
+
+bench: all
+	@BUILD=$(B) CC=$(CC) tests/bench/run $(BENCH)
+
+lint:
+	@tests/lib/lint
+
+format:
+	@git ls-files '*.[ch]' | xargs clang-format -i
+
+# ---- installing --------------------------------------------------------------------------------------
+
+install: all
+	@B=$(B) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) .ci/install
+
+uninstall:
+	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) .ci/install uninstall
+
+deb: all
+	@B=$(B) VERSION=$(VERSION) .ci/deb
 
 clean:
 	rm -rf $(O)
@@ -129,6 +157,11 @@ help:
 	@echo "make            build spillwayd, spillway and spillway-agent into $(O)/bin"
 	@echo "make demo       set up, build, run a real analysis on this machine, show its results"
 	@echo "make check      set up, build, run all tests that need no network and no root"
-	@echo "make check-unit, check-e2e, check-lab, bench, fuzz, lint, format, install, uninstall, deb, clean"
+	@echo "                (TESTS=\"unit store\" picks some, SANITIZE=address,undefined or thread builds them so)"
+	@echo "make bench      figures, each beside a peer measured in the same run (BENCH=name picks one)"
+	@echo "make lint       clang-format, clang-tidy, cppcheck, shellcheck, mandoc, as far as they are installed"
+	@echo "make install    into PREFIX (default /usr/local), below DESTDIR; uninstall takes it away again"
+	@echo "make deb        a Debian package in $(O)"
+	@echo "make unit, check-unit, check-e2e, format, clean"
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -10,6 +10,7 @@ set -eu
 here=$(cd "${0%/*}" && pwd)
 BUILD=${BUILD:-$here/../build}
 case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
+start=$PWD
 PATH=$BUILD/bin:$PATH
 state=$(mktemp -d "${TMPDIR:-/tmp}/spillway-demo.XXXXXX")
 results=$BUILD/demo
@@ -77,8 +78,7 @@ ready() {
 progress() {
     last=''
     while :; do
-        shown=$(spillway ls --all --json | awk -v ids="$*" '
-            BEGIN { n = split(ids, id, " ") }
+        shown=$(spillway ls --all --json | awk '
             { text = text $0 }
             END {
                 # One object a task; the fields we need stand in every one.
@@ -136,5 +136,5 @@ run spillway fetch "$summary" -o "$results"
 
 stop
 say "The broker and its worker are gone, its state is removed."
-echo "The plot is in ${results#"$PWD"/}/results/mauna-loa.svg, the table beside it."
+echo "The plot is in ${results#"$start"/}/results/mauna-loa.svg, the table beside it."
 echo "README.md says how to go on."

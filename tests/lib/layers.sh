@@ -11,11 +11,11 @@ cd "${ROOT:-${0%/*}/../..}" || exit 1
 # folder        may include headers of (base, spillway and its own always)
 layers="
 broker/base
-broker/net      
+broker/net
 broker/conf     net
 broker/store    net conf
 broker/sched    conf
-broker/sites    net conf
+broker/sites    net conf sched
 broker/cron     conf store net
 broker/api      net conf store sites cron broker
 broker          net conf store sites cron sched api broker
@@ -27,7 +27,7 @@ libraries="
 sqlite3.h       broker/store
 microhttpd.h    broker/api
 libssh2.h       broker/net
-curl/curl.h     broker/net
+curl/curl.h     broker/net broker/cli
 mbedtls/        worker-agent
 http_parser.h   worker-agent
 ares.h          worker-agent
@@ -77,7 +77,7 @@ check_libraries() {
     echo "$libraries" | while read -r header folders; do
         test -n "$header" || continue
         includes "<$header" | while IFS= read -r line; do
-            case "$line" in "$folders"/*) ;; *) echo "${line%%:#*}: <$header> is for $folders alone" ;; esac
+            case " $folders " in *" ${line%/*:*} "*) ;; *) echo "${line%%:#*}: <$header> is for $folders alone" ;; esac
         done
     done
 }

@@ -38,7 +38,7 @@ BROKER :=
 CLI    :=
 AGENT  :=
 
-UNIT   := cron/test_zone
+UNIT   := cron/test_zone cron/test_expr
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

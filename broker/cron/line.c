@@ -14,11 +14,12 @@
 enum field_kind { FIELD_SECOND, FIELD_MINUTE, FIELD_HOUR, FIELD_DAY, FIELD_MONTH, FIELD_WEEKDAY };
 #define FIELDS 6
 
-static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "jun", "jul",
-                                           "aug", "sep", "oct", "nov", "dec", NULL };
-static const char *const weekday_names[] = {
-    "sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL
-};
+static const char *const month_names[] = { "january",  "february", "march",  "april",     "may",
+                                           "june",     "july",     "august", "september", "october",
+                                           "november", "december", NULL };
+static const char *const weekday_names[] = { "sunday",   "monday", "tuesday",  "wednesday",
+                                             "thursday", "friday", "saturday", NULL };
+#define NAME_LEAST 3 /* letters: "mon"; or the whole word */
 
 static const struct field {
     const char *name;
@@ -80,16 +81,37 @@ static int out_of_range(const struct parser *p, const char *text)
                    text, p->field->least, p->field->most);
 }
 
+/* "mno" is nearer to "mon" than to "monday". */
+static const char *nearest_name(const struct parser *p, const char *text)
+{
+    char shorts[12][NAME_LEAST + 1];
+    const char *words[13] = { NULL }, *near;
+
+    if (!p->field->names)
+        return NULL;
+    for (int i = 0; p->field->names[i]; i++) {
+        snprintf(shorts[i], sizeof shorts[i], "%s", p->field->names[i]);
+        words[i] = shorts[i];
+    }
+    near = nearest_word(text, words);
+    if (!near)
+        near = nearest_word(text, p->field->names);
+    for (int i = 0; near && p->field->names[i]; i++)
+        if (strncmp(near, p->field->names[i], NAME_LEAST) == 0)
+            return p->field->names[i];
+    return NULL;
+}
+
 static int unknown_word(const struct parser *p, const char *text)
 {
-    const char *near = p->field->names ? nearest_word(text, p->field->names) : NULL;
+    const char *near = nearest_name(p, text);
 
     if (near)
-        return err_set(p->err, FAULT_INVALID, "%s: unknown name '%.40s'; did you mean '%s'?",
+        return err_set(p->err, FAULT_INVALID, "%s: unknown name '%.40s'; did you mean '%.3s'?",
                        p->field->name, text, near);
     if (p->field->names)
         return err_set(p->err, FAULT_INVALID,
-                       "%s: '%.40s' is neither a number from %d to %d nor a name (%s, %s, ...)",
+                       "%s: '%.40s' is neither a number from %d to %d nor a name (%.3s, %.3s, ...)",
                        p->field->name, text, p->field->least, p->field->most, p->field->names[0],
                        p->field->names[1]);
     return err_set(p->err, FAULT_INVALID,
@@ -113,7 +135,8 @@ static int read_value(const struct parser *p, const char *text, int *out)
         return 0;
     }
     for (int i = 0; p->field->names && p->field->names[i]; i++)
-        if (strcasecmp(text, p->field->names[i]) == 0) {
+        if (strncasecmp(text, p->field->names[i], length) == 0 &&
+            (length == NAME_LEAST || length == strlen(p->field->names[i]))) {
             *out = i + p->field->first_name;
             return 0;
         }

@@ -11,11 +11,13 @@ void buf_free(struct buf *buf)
     free(buf->data);
     buf->data = NULL;
     buf->length = buf->room = 0;
+    buf->failed = false;
 }
 
 void buf_clear(struct buf *buf)
 {
     buf->length = 0;
+    buf->failed = false;
     if (buf->data)
         buf->data[0] = '\0';
 }
@@ -24,8 +26,10 @@ int buf_reserve(struct buf *buf, size_t more)
 {
     size_t cap = buf->cap ? buf->cap : BUF_CAP_DEFAULT, room = buf->room ? buf->room : 64;
 
-    if (more > cap || buf->length > cap - more)
+    if (more > cap || buf->length > cap - more) {
+        buf->failed = true;
         return -1;
+    }
     if (buf->length + more + 1 <= buf->room)
         return 0;
     while (room < buf->length + more + 1)
@@ -199,7 +203,7 @@ int buf_read_fd(struct buf *buf, int fd, struct err *err)
     for (;;) {
         ssize_t got;
 
-        if (buf_reserve(buf, 16384) < 0 && buf_reserve(buf, 1) < 0)
+        if (buf_reserve(buf, 16384) < 0 && (buf->failed = false, buf_reserve(buf, 1) < 0))
             return err_set(err, FAULT_INVALID, "larger than the limit of %zu bytes", buf->cap);
         got = read(fd, buf->data + buf->length, buf->room - buf->length - 1);
         if (got < 0 && errno == EINTR)

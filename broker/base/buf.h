@@ -8,6 +8,7 @@
 #define SPILLWAY_BUF_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -20,6 +21,7 @@ struct buf {
     size_t length;
     size_t room; /* allocated */
     size_t cap;
+    bool failed; /* something was not added for the cap; stays so until buf_clear() */
 };
 
 #define BUF_INIT(most)                                      \

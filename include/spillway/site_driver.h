@@ -80,10 +80,12 @@ void resource_list_free(struct resources_list *list);
 struct site_conf; /* broker/conf/site.h */
 
 struct site_driver {
-    const char *type; /* as in `type:` of a site file */
+    const char *type;  /* as in `type:` of a site file */
+    int64_t settle_ms; /* a listing taken this long after a change surely shows it */
 
-    /* Read this site's part of the configuration.  No network: a broken site must not stop the broker. */
-    int (*open)(const struct site_conf *conf, void **self, struct err *err);
+    /* Read this site's part of the configuration.  No network: a broken site must not stop the broker.
+     * `dir`: a folder of this site's own, for what it must keep; made by who first needs it. */
+    int (*open)(const struct site_conf *conf, const char *dir, void **self, struct err *err);
     void (*close)(void *self);
     /* What could start now.  May block until the deadline. */
     int (*probe)(void *self, int64_t deadline_mono_ms, struct probe *out, struct err *err);

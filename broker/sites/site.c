@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* site.c - the registry of drivers, and what every call to one has around it. */
+#include "sites/site.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/own.h"
+#include "base/parse.h"
+#include "sites/local.h"
+
+static const struct site_driver *const drivers[] = {
+    &local_driver,
+};
+
+struct shape_breaker {
+    char *shape;
+    struct breaker breaker;
+};
+
+struct site {
+    const struct site_conf *conf;
+    const struct site_driver *driver;
+    void *self;
+    pthread_mutex_t lock; /* all below */
+    struct site_offer *offer;
+    struct site_health health;
+    struct map shapes; /* name -> struct shape_breaker */
+};
+
+static uint64_t next_generation(void)
+{
+    static atomic_ullong last = 0;
+
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
+static const struct site_driver *driver_find(const char *type)
+{
+    for (size_t i = 0; i < array_len(drivers); i++)
+        if (strcmp(drivers[i]->type, type) == 0)
+            return drivers[i];
+    return NULL;
+}
+
+static int no_driver(const struct site_conf *conf, struct err *err)
+{
+    char known[128] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < array_len(drivers) && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
+                               drivers[i]->type);
+    return site_conf_error(conf, "/type", err, "no driver for type '%s'; there is %s", conf->type,
+                           known);
+}
+
+void probe_free(struct probe *probe)
+{
+    for (size_t i = 0; i < probe->shape_count; i++) {
+        free(probe->shapes[i].name);
+        free(probe->shapes[i].gpu_model);
+    }
+    for (size_t i = 0; i < probe->quota_count; i++)
+        free(probe->quotas[i].name);
+    for (size_t i = 0; probe->images && probe->images[i]; i++)
+        free(probe->images[i]);
+    free(probe->shapes);
+    free(probe->quotas);
+    free(probe->images);
+    memset(probe, 0, sizeof *probe);
+}
+
+void resource_list_free(struct resources_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->list[i].kind);
+        free(list->list[i].id);
+        free(list->list[i].name);
+        free(list->list[i].detail);
+    }
+    free(list->list);
+    memset(list, 0, sizeof *list);
+}
+
+int site_open(const struct site_conf *conf, const char *state, struct site **out, struct err *err)
+{
+    own_str char *dir = xasprintf("%s/sites/%s", state, conf->name);
+    const struct site_driver *driver = driver_find(conf->type);
+    struct site *site;
+    void *self = NULL;
+
+    if (conf->fault)
+        return err_set(err, FAULT_INVALID, "%s", conf->fault);
+    if (!driver)
+        return no_driver(conf, err);
+    if (driver->open(conf, dir, &self, err) < 0)
+        return err_wrap(err, "site %s", conf->name);
+    site = xcalloc(1, sizeof *site);
+    site->conf = conf;
+    site->driver = driver;
+    site->self = self;
+    site->shapes.strings = true;
+    site->health.mode = conf->enabled ? SITE_ENABLED : SITE_DISABLED;
+    pthread_mutex_init(&site->lock, NULL);
+    site->offer = xcalloc(1, sizeof *site->offer);
+    site->offer->references = 1;
+    site->offer->generation = next_generation();
+    *out = site;
+    return 0;
+}
+
+/* With the lock held. */
+static void offer_drop(struct site_offer *offer)
+{
+    if (--offer->references > 0)
+        return;
+    probe_free(&offer->probe);
+    free(offer);
+}
+
+void site_close(struct site *site)
+{
+    struct shape_breaker *shape;
+
+    if (!site)
+        return;
+    site->driver->close(site->self);
+    offer_drop(site->offer);
+    for (size_t i = 0; (shape = map_next(&site->shapes, &i));) {
+        free(shape->shape);
+        free(shape);
+    }
+    map_fini(&site->shapes);
+    pthread_mutex_destroy(&site->lock);
+    free(site);
+}
+
+const struct site_conf *site_conf_of(const struct site *site)
+{
+    return site->conf;
+}
+
+const char *site_name(const struct site *site)
+{
+    return site->conf->name;
+}
+
+int64_t site_settle_ms(const struct site *site)
+{
+    return site->driver->settle_ms;
+}
+
+int site_watch_fd(struct site *site)
+{
+    return site->driver->watch_fd ? site->driver->watch_fd(site->self) : -1;
+}
+
+struct site_offer *site_offer(struct site *site)
+{
+    struct site_offer *offer;
+
+    pthread_mutex_lock(&site->lock);
+    offer = site->offer;
+    offer->references++;
+    pthread_mutex_unlock(&site->lock);
+    return offer;
+}
+
+void site_offer_put(struct site *site, struct site_offer *offer)
+{
+    pthread_mutex_lock(&site->lock);
+    offer_drop(offer);
+    pthread_mutex_unlock(&site->lock);
+}
+
+void site_health(struct site *site, struct site_health *out)
+{
+    pthread_mutex_lock(&site->lock);
+    *out = site->health;
+    pthread_mutex_unlock(&site->lock);
+}
+
+void site_set_mode(struct site *site, enum site_mode mode)
+{
+    pthread_mutex_lock(&site->lock);
+    site->health.mode = mode;
+    pthread_mutex_unlock(&site->lock);
+}
+
+/* With the lock held; makes it when it is new. */
+static struct breaker *shape_of(struct site *site, const char *name)
+{
+    struct shape_breaker *shape = map_get_str(&site->shapes, name);
+
+    if (!shape) {
+        shape = xcalloc(1, sizeof *shape);
+        shape->shape = xstrdup(name);
+        map_put_str(&site->shapes, shape->shape, shape);
+    }
+    return &shape->breaker;
+}
+
+void site_shape_breaker(struct site *site, const char *name, struct breaker *out)
+{
+    pthread_mutex_lock(&site->lock);
+    *out = *shape_of(site, name);
+    pthread_mutex_unlock(&site->lock);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------ */
+
+/* Whose fault it is decides what closes: the flavor alone, the whole site, or nothing. */
+static void note_fault(struct site *site, const char *shape, const struct err *err)
+{
+    int64_t now = clock_wall_ms();
+
+    switch (err->fault) {
+    case FAULT_NO_CAPACITY:
+        if (shape)
+            breaker_fault(shape_of(site, shape), now, true, err->text);
+        break;
+    case FAULT_AUTH:
+    case FAULT_THROTTLED:
+        breaker_fault(&site->health.breaker, now, true, err->text);
+        break;
+    case FAULT_UNAVAILABLE:
+    case FAULT_TIMEOUT:
+    case FAULT_INTERNAL:
+        breaker_fault(&site->health.breaker, now, false, err->text);
+        break;
+    default:
+        if (shape)
+            breaker_fault(shape_of(site, shape), now, false, err->text);
+        break;
+    }
+}
+
+/* The outcome of one call, as the driver gave it. */
+static int settle(struct site *site, const char *what, const char *shape, int rc, struct err *err)
+{
+    pthread_mutex_lock(&site->lock);
+    site->health.calls++;
+    if (rc < 0) {
+        site->health.faults++;
+        site->health.fault = err->fault;
+        site->health.fault_ms = clock_wall_ms();
+        snprintf(site->health.why, sizeof site->health.why, "%.200s", err->text);
+        site->health.up = err->fault != FAULT_UNAVAILABLE && err->fault != FAULT_TIMEOUT;
+        note_fault(site, shape, err);
+    } else {
+        site->health.up = true;
+        if (!shape) {
+            site->health.why[0] = '\0';
+            breaker_success(&site->health.breaker);
+        }
+    }
+    pthread_mutex_unlock(&site->lock);
+    return rc < 0 ? err_wrap(err, "site %s: %s", site->conf->name, what) : rc;
+}
+
+static void publish(struct site *site, struct probe *probe)
+{
+    struct site_offer *offer = xcalloc(1, sizeof *offer);
+
+    offer->probe = *probe;
+    offer->references = 1;
+    offer->generation = next_generation();
+    offer->probed_ms = clock_wall_ms();
+    pthread_mutex_lock(&site->lock);
+    offer_drop(site->offer);
+    site->offer = offer;
+    pthread_mutex_unlock(&site->lock);
+}
+
+int site_probe(struct site *site, int64_t deadline_mono_ms, struct err *err)
+{
+    struct probe probe = { .latency_ms = 0 };
+    int64_t began = clock_mono_ms();
+    int rc = site->driver->probe(site->self, deadline_mono_ms, &probe, err);
+
+    if (rc == 0) {
+        probe.latency_ms = clock_mono_ms() - began;
+        publish(site, &probe);
+    } else {
+        probe_free(&probe);
+    }
+    return settle(site, "probe", NULL, rc, err);
+}
+
+int site_create(struct site *site, const struct order *order, struct err *err)
+{
+    pthread_mutex_lock(&site->lock);
+    breaker_try(&site->health.breaker, clock_wall_ms());
+    breaker_try(shape_of(site, order->shape), clock_wall_ms());
+    pthread_mutex_unlock(&site->lock);
+    return settle(site, "create", order->shape, site->driver->create(site->self, order, err), err);
+}
+
+int site_list(struct site *site, const char *broker, int64_t deadline_mono_ms,
+              struct resources_list *out, struct err *err)
+{
+    int rc = site->driver->list(site->self, broker, deadline_mono_ms, out, err);
+
+    if (rc < 0)
+        resource_list_free(out);
+    return settle(site, "list", NULL, rc, err);
+}
+
+int site_inspect(struct site *site, const char *name, int64_t deadline_mono_ms,
+                 enum instance_state *out, struct buf *detail, struct err *err)
+{
+    return settle(site, "inspect", NULL,
+                  site->driver->inspect(site->self, name, deadline_mono_ms, out, detail, err), err);
+}
+
+int site_diagnose(struct site *site, const char *name, int64_t deadline_mono_ms, struct buf *out,
+                  struct err *err)
+{
+    if (!site->driver->diagnose)
+        return 0;
+    return settle(site, "diagnose", NULL,
+                  site->driver->diagnose(site->self, name, deadline_mono_ms, out, err), err);
+}
+
+int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, struct err *err)
+{
+    return settle(site, "destroy", NULL,
+                  site->driver->destroy(site->self, name, deadline_mono_ms, err), err);
+}
+
+void site_worked(struct site *site, const char *shape)
+{
+    pthread_mutex_lock(&site->lock);
+    breaker_success(&site->health.breaker);
+    breaker_success(shape_of(site, shape));
+    pthread_mutex_unlock(&site->lock);
+}
+
+void site_failed(struct site *site, const char *shape, const char *why)
+{
+    pthread_mutex_lock(&site->lock);
+    breaker_fault(shape_of(site, shape), clock_wall_ms(), false, why);
+    pthread_mutex_unlock(&site->lock);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* site.h - a site as the broker uses it: its driver, behind a deadline, a breaker and its name.
+ *
+ * What the last probe said is published as an offer that readers hold a reference to, so that the
+ * scheduler never waits for a site.  Calls that reach the site come from that site's own thread;
+ * site_offer() and the setters may be called from any.  Knows nothing of the store. */
+#ifndef SPILLWAY_SITE_H
+#define SPILLWAY_SITE_H
+
+#include "conf/site.h"
+#include "sched/learn.h"
+#include "spillway/placement.h"
+#include "spillway/site_driver.h"
+
+struct site;
+
+/* What a site could give, as last seen.  Immutable; freed with its last reference. */
+struct site_offer {
+    struct probe probe;
+    uint64_t generation; /* never the same for two offers */
+    int64_t probed_ms;   /* wall time; 0: never yet */
+    int references;
+};
+
+/* The site's health at one instant, copied out. */
+struct site_health {
+    enum site_mode mode;
+    bool up;             /* the last call that says so was answered */
+    char why[256];       /* the last fault's words, "" when there is none */
+    enum fault fault;    /* its type */
+    int64_t fault_ms;    /* wall time of the last fault; 0: none */
+    struct breaker breaker;
+    int64_t calls, faults; /* since start */
+};
+
+/* `conf` must outlive the site; its folder is STATE/sites/NAME.  An unknown type is FAULT_INVALID and
+ * names those there are. */
+int site_open(const struct site_conf *conf, const char *state, struct site **out, struct err *err);
+void site_close(struct site *site);
+const struct site_conf *site_conf_of(const struct site *site);
+const char *site_name(const struct site *site);
+int64_t site_settle_ms(const struct site *site);
+/* The driver's watch descriptor, or -1. */
+int site_watch_fd(struct site *site);
+
+struct site_offer *site_offer(struct site *site); /* never NULL; give it back with: */
+void site_offer_put(struct site *site, struct site_offer *offer);
+void site_health(struct site *site, struct site_health *out);
+void site_set_mode(struct site *site, enum site_mode mode);
+/* The breaker of one shape; *out is as last seen. */
+void site_shape_breaker(struct site *site, const char *shape, struct breaker *out);
+
+/* The driver's functions, see site_driver.h.  Faults are counted, feed the breakers and name the
+ * site. */
+int site_probe(struct site *site, int64_t deadline_mono_ms, struct err *err);
+int site_create(struct site *site, const struct order *order, struct err *err);
+int site_list(struct site *site, const char *broker, int64_t deadline_mono_ms,
+              struct resources_list *out, struct err *err);
+int site_inspect(struct site *site, const char *name, int64_t deadline_mono_ms,
+                 enum instance_state *out, struct buf *detail, struct err *err);
+/* "" where the site keeps nothing. */
+int site_diagnose(struct site *site, const char *name, int64_t deadline_mono_ms, struct buf *out,
+                  struct err *err);
+int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, struct err *err);
+/* A worker of that shape joined: the breakers close. */
+void site_worked(struct site *site, const char *shape);
+/* One did not: counted against its shape. */
+void site_failed(struct site *site, const char *shape, const char *why);
+
+#endif

@@ -28,11 +28,11 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash
-CONF   :=
+CONF   := yaml reader indices resources inputs parts placement job class expand
 STORE  :=
 SCHED  := names
 SITES  :=
-CRON   := civil zone tzif tzrule line expr
+CRON   := civil zone tzif tzrule line expr plan
 API    :=
 BROKER :=
 CLI    :=

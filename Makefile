@@ -38,7 +38,7 @@ BROKER :=
 CLI    :=
 AGENT  :=
 
-UNIT   := cron/test_zone cron/test_expr
+UNIT   := cron/test_zone cron/test_expr cron/test_plan
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ static bool is_cron(const char *text)
         size_t length = strcspn(s, " ");
 
         for (size_t i = 0; i < length; i++)
-            if (!strchr("*/,-#?0123456789", s[i]) && (s[i] < 'A' || s[i] > 'Z') &&
+            if (!strchr("*/,-#?()0123456789", s[i]) && (s[i] < 'A' || s[i] > 'Z') &&
                 (s[i] < 'a' || s[i] > 'z'))
                 return false;
         fields++;

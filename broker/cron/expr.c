@@ -196,3 +196,27 @@ int cron_next(const struct cron *cron, const struct zone *zone, struct cron_mark
         return next_in_real_time(cron, zone, after.utc, out);
     return next_on_clock(cron, zone, after, out);
 }
+
+/* "Does anything fire in (begin, until]?" turns from yes to no once as `begin` grows. */
+int cron_last(const struct cron *cron, const struct zone *zone, struct cron_mark after,
+              int64_t until, struct cron_time *out)
+{
+    struct cron_time next;
+    int64_t low = after.utc > CIVIL_FIRST_S ? after.utc : CIVIL_FIRST_S, high = until;
+
+    if (cron_next(cron, zone, after, &next) || next.utc > until)
+        return 1;
+    *out = next;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        struct cron_mark mark = { middle, after.local };
+
+        if (cron_next(cron, zone, mark, &next) == 0 && next.utc <= until) {
+            *out = next;
+            low = next.utc;
+        } else {
+            high = middle;
+        }
+    }
+    return 0;
+}

@@ -63,5 +63,8 @@ struct cron_mark {
  * microseconds, however rare the line. */
 int cron_next(const struct cron *cron, const struct zone *zone, struct cron_mark after,
               struct cron_time *out);
+/* The last firing after `after` and at or before `until`; 1: none.  Some forty times the cost. */
+int cron_last(const struct cron *cron, const struct zone *zone, struct cron_mark after,
+              int64_t until, struct cron_time *out);
 
 #endif

@@ -38,7 +38,7 @@ BROKER :=
 CLI    :=
 AGENT  :=
 
-UNIT   := cron/test_zone cron/test_expr cron/test_plan
+UNIT   := cron/test_zone cron/test_expr cron/test_plan cron/test_oracle
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

@@ -160,6 +160,13 @@ int plan_parse(const json_t *schedule, uint64_t seed, struct plan *out, struct e
     return 0;
 }
 
+uint64_t plan_seed(const char *project, const char *name)
+{
+    own_str char *text = xasprintf("%s/%s", project ? project : "", name);
+
+    return cron_seed(text);
+}
+
 /* ---- what comes ------------------------------------------------------------------------------ */
 
 int64_t plan_start(const struct plan *plan, int64_t instant)

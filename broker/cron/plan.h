@@ -51,6 +51,9 @@ const char *plan_zone(const json_t *schedule);
  * names the schedule).  Faults begin with the key: "cron: hour: '25' is not between 0 and 23". */
 int plan_parse(const json_t *schedule, uint64_t seed, struct plan *out, struct err *err);
 
+/* Of a job's project (NULL: none given) and name. */
+uint64_t plan_seed(const char *project, const char *name);
+
 /* An instant, and when its run starts: jitter later, the same for one seed on every machine. */
 int64_t plan_start(const struct plan *plan, int64_t instant);
 /* The first instant behind the mark; 1: no more. */

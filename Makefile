@@ -28,7 +28,7 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash
-CONF   := yaml reader indices resources inputs parts placement job class expand
+CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver broker
 STORE  :=
 SCHED  := names
 SITES  :=

@@ -27,10 +27,10 @@ struct project_rule {
 struct user_rule {
     char *name;
     double weight;
-    char *project;        /* default project; NULL: broker_conf.project */
-    int64_t max_tasks;    /* running at once; -1: any */
-    int64_t max_open;     /* tasks not finished; -1: any */
-    bool operator, admin; /* on the Unix socket */
+    char *project;              /* default project; NULL: broker_conf.project */
+    int64_t max_tasks;          /* running at once; -1: any */
+    int64_t max_open;           /* tasks not finished; -1: any */
+    bool is_operator, is_admin; /* on the Unix socket */
 };
 
 /* limits: {license-x: 3}: how many running tasks may use it at once. */

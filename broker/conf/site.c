@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* site.c - one entry of `sites:`: the keys that every kind of site has. */
+#include "conf/site.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/own.h"
+#include "base/parse.h"
+#include "conf/job_parts.h"
+#include "conf/site_parts.h"
+
+#define MINUTE_MS 60000.0
+#define DAY_MS    86400000.0
+#define MIB       1048576.0
+#define PIB       1125899906842624.0
+#define MAP_MOST  10000 /* entries of images, prices, gpus */
+
+static const char *const phase_words[] = { "test", "pre-production", "production", NULL };
+static const char *const connect_words[] = { "https", "ssh", NULL };
+
+/* ---- maps: {NAME: VALUE}
+ * ----------------------------------------------------------------------------- */
+
+/* Room for all entries of a mapping, zeroed; NULL when it is none or too large. */
+static void *entries(struct reader *r, const json_t *value, size_t size, const char *want)
+{
+    if (!json_is_object(value))
+        reader_problem_type(r, want, value);
+    else if (json_object_size(value) > MAP_MOST)
+        reader_problem(r, NULL, "has more than %d entries", MAP_MOST);
+    else
+        return xcalloc(json_object_size(value) + 1, size);
+    return NULL;
+}
+
+#define each_entry(at, value)                                       \
+    (void *at = json_object_iter((json_t *)(uintptr_t)(value)); at; \
+     at = json_object_iter_next((json_t *)(uintptr_t)(value), at))
+
+static void read_models(struct reader *r, const json_t *value, struct site_limits *limits)
+{
+    static const struct field count = { .least = 0, .most = 100000 };
+
+    limits->models =
+        entries(r, value, sizeof *limits->models, "a number, or a mapping of models to numbers");
+    for
+        each_entry(at, limits->models ? value : NULL)
+        {
+            struct gpu_count *model = &limits->models[limits->model_count++];
+
+            model->model = xstrdup(json_object_iter_key(at));
+            reader_enter(r, json_object_iter_key(at));
+            read_i64(r, &count, json_object_iter_value(at), &model->count);
+            reader_leave(r);
+        }
+}
+
+static void read_limit_gpus(struct reader *r, const struct field *field, const json_t *value,
+                            void *slot)
+{
+    struct site_limits *limits = slot;
+
+    if (json_is_integer(value))
+        read_i64(r, field, value, &limits->gpus);
+    else
+        read_models(r, value, limits);
+}
+
+static const struct field limits_fields[] = {
+    FIELD("workers", read_i64, struct site_limits, workers, BETWEEN(0, 1000000)),
+    FIELD("cores", read_i64, struct site_limits, cores, BETWEEN(0, 100000000)),
+    FIELD("memory", read_bytes, struct site_limits, memory, BETWEEN(MIB, PIB)),
+    FIELD("disk", read_bytes, struct site_limits, disk, BETWEEN(MIB, PIB)),
+    FIELD_SELF("gpus", read_limit_gpus, BETWEEN(0, 100000)),
+    { 0 },
+};
+static const struct level site_limits_level = { "limits", limits_fields, NULL };
+
+static void read_site_limits(struct reader *r, const struct field *field, const json_t *value,
+                             void *slot)
+{
+    (void)field;
+    read_level(r, &site_limits_level, value, &((struct site_conf *)slot)->limits);
+}
+
+static void read_prices(struct reader *r, const struct field *field, const json_t *value,
+                        void *slot)
+{
+    struct site_conf *conf = slot;
+
+    conf->prices = entries(r, value, sizeof *conf->prices, "a mapping of flavors to prices");
+    for
+        each_entry(at, conf->prices ? value : NULL)
+        {
+            struct shape_price *price = &conf->prices[conf->price_count++];
+
+            price->shape = xstrdup(json_object_iter_key(at));
+            reader_enter(r, json_object_iter_key(at));
+            read_double(r, field, json_object_iter_value(at), &price->hour);
+            reader_leave(r);
+        }
+}
+
+static bool is_currency(const char *text)
+{
+    return strlen(text) == 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
+}
+
+static const struct field price_fields[] = {
+    FIELD("currency", read_text, struct site_conf, currency, .good = is_currency,
+          .want = "a currency's code such as EUR"),
+    FIELD("hour", read_double, struct site_conf, price_hour, BETWEEN(0, 1e6)),
+    FIELD_SELF("flavors", read_prices, BETWEEN(0, 1e6)),
+    { 0 },
+};
+static const struct level price_level = { "price", price_fields, NULL };
+
+static void read_price(struct reader *r, const struct field *field, const json_t *value, void *slot)
+{
+    (void)field;
+    read_level(r, &price_level, value, slot);
+}
+
+static void read_images(struct reader *r, const struct field *field, const json_t *value,
+                        void *slot)
+{
+    struct site_conf *conf = slot;
+
+    conf->images =
+        entries(r, value, sizeof *conf->images, "a mapping of names to the site's own names");
+    for
+        each_entry(at, conf->images ? value : NULL)
+        {
+            struct image_name *image = &conf->images[conf->image_count++];
+
+            image->name = xstrdup(json_object_iter_key(at));
+            reader_enter(r, json_object_iter_key(at));
+            read_text(r, field, json_object_iter_value(at), &image->here);
+            reader_leave(r);
+        }
+}
+
+/* ---- gpus: {SHAPE: "MODEL:COUNT"} or {SHAPE: {model, count, memory}}
+ * --------------------------------- */
+
+static const struct field gpu_fields[] = {
+    FIELD("model", read_text, struct shape_gpus, model, .most = 64),
+    FIELD("count", read_int, struct shape_gpus, count, BETWEEN(1, 64)),
+    FIELD("memory", read_bytes, struct shape_gpus, memory, BETWEEN(MIB, PIB)),
+    { 0 },
+};
+static const struct level gpu_level = { "gpus", gpu_fields, NULL };
+
+static void read_gpu_text(struct reader *r, const char *text, struct shape_gpus *gpu)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t count = 1;
+
+    if (!*text || colon == text || (colon && parse_i64(colon + 1, 1, 64, &count, NULL) < 0)) {
+        reader_problem(r, "write it as \"V100:2\"", "'%.64s' is not MODEL:COUNT", text);
+        return;
+    }
+    gpu->model = colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+    gpu->count = (int)count;
+}
+
+static void read_gpus(struct reader *r, const struct field *field, const json_t *value, void *slot)
+{
+    struct site_conf *conf = slot;
+
+    (void)field;
+    conf->gpus = entries(r, value, sizeof *conf->gpus, "a mapping of flavors to \"MODEL:COUNT\"");
+    for
+        each_entry(at, conf->gpus ? value : NULL)
+        {
+            struct shape_gpus *gpu = &conf->gpus[conf->gpu_count++];
+            const json_t *item = json_object_iter_value(at);
+            size_t before = r->found;
+
+            gpu->shape = xstrdup(json_object_iter_key(at));
+            gpu->count = 1;
+            reader_enter(r, json_object_iter_key(at));
+            if (json_is_string(item))
+                read_gpu_text(r, json_string_value(item), gpu);
+            else
+                read_level(r, &gpu_level, item, gpu);
+            if (r->found == before && !gpu->model)
+                reader_problem(r, "say which: {model: V100, count: 2}", "needs 'model'");
+            reader_leave(r);
+        }
+}
+
+/* ---- the entry
+ * --------------------------------------------------------------------------------------- */
+
+static const struct field calls_fields[] = {
+    FIELD("per_second", read_double, struct site_conf, calls_per_second, BETWEEN(0.01, 10000)),
+    FIELD("burst", read_int, struct site_conf, calls_burst, BETWEEN(1, 10000)),
+    { 0 },
+};
+static const struct level calls_level = { "calls", calls_fields, NULL };
+
+static void read_calls(struct reader *r, const struct field *field, const json_t *value, void *slot)
+{
+    (void)field;
+    read_level(r, &calls_level, value, slot);
+}
+
+static bool is_country(const char *text)
+{
+    return strlen(text) == 2 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2;
+}
+
+bool conf_is_url(const char *text)
+{
+    const char *host = strstr(text, "://");
+
+    return host && host[3] && host[3] != '/' && !strchr(text, ' ') &&
+           (strncasecmp(text, "https://", 8) == 0 || strncasecmp(text, "http://", 7) == 0);
+}
+
+static const struct field site_fields[] = {
+    FIELD("name", read_text, struct site_conf, name, .most = 64, .good = is_site_name,
+          .want = "a site's name (letters, digits, '.', '_', '-')"),
+    FIELD("type", read_text, struct site_conf, type, .most = 64, .good = is_site_name,
+          .want = "a kind of site such as local, openstack, kubernetes or slurm"),
+    FIELD("tier", read_word, struct site_conf, tier, .words = tier_words),
+    FIELD("phase", read_word, struct site_conf, phase, .words = phase_words),
+    FIELD("jurisdiction", read_text, struct site_conf, jurisdiction, .good = is_country,
+          .want = "a code of two capital letters such as FR"),
+    FIELD("cloud_act", read_bool, struct site_conf, cloud_act),
+    FIELD("enabled", read_bool, struct site_conf, enabled),
+    FIELD("overflow_after", read_span, struct site_conf, overflow_after_ms,
+          BETWEEN(0, 30 * DAY_MS)),
+    FIELD_SELF("limits", read_site_limits),
+    FIELD_SELF("price", read_price),
+    FIELD_SELF("images", read_images, .most = 255),
+    FIELD_SELF("gpus", read_gpus),
+    FIELD("projects", read_texts, struct site_conf, projects, .most = 64, .good = is_site_name,
+          .want = "a project's name, or a list of them"),
+    FIELD("shared", read_bool, struct site_conf, shared),
+    FIELD("connect", read_word, struct site_conf, connect, .words = connect_words),
+    FIELD("url", read_text, struct site_conf, url, .most = 2048, .good = conf_is_url,
+          .want = "an https:// URL"),
+    FIELD("idle", read_span, struct site_conf, idle_ms, BETWEEN(0, 30 * DAY_MS)),
+    FIELD("max_age", read_span, struct site_conf, max_age_ms, .least = MINUTE_MS),
+    FIELD("max_walltime", read_span, struct site_conf, max_walltime_ms, .least = MINUTE_MS),
+    FIELD("boot_deadline", read_span, struct site_conf, boot_deadline_ms, BETWEEN(1000, DAY_MS)),
+    FIELD("probe", read_span, struct site_conf, probe_ms, BETWEEN(1000, DAY_MS)),
+    FIELD("reconcile", read_span, struct site_conf, reconcile_ms, BETWEEN(1000, DAY_MS)),
+    FIELD_SELF("calls", read_calls),
+    { 0 },
+};
+
+static const char *keys[array_len(site_fields)];
+static pthread_once_t keys_once = PTHREAD_ONCE_INIT;
+
+static void fill_keys(void)
+{
+    for (size_t i = 0; i < array_len(site_fields); i++)
+        keys[i] = site_fields[i].key;
+}
+
+const char *const *site_conf_keys(void)
+{
+    pthread_once(&keys_once, fill_keys);
+    return keys;
+}
+
+static bool is_near(const char *type)
+{
+    return strcmp(type, "local") == 0 || strcmp(type, "slurm") == 0 || strcmp(type, "ssh") == 0;
+}
+
+/* What is not said and depends on what is. */
+static void set_defaults(struct site_conf *conf, const json_t *value)
+{
+    static const double overflow[] = { 0, 2 * MINUTE_MS, 15 * MINUTE_MS };
+    bool local = strcmp(conf->type, "local") == 0;
+
+    if (!json_object_get(value, "tier"))
+        conf->tier = is_near(conf->type) ? TIER_HOME : TIER_PARTNER;
+    if (!json_object_get(value, "cloud_act"))
+        conf->cloud_act = conf->tier == TIER_COMMERCIAL;
+    if (!json_object_get(value, "overflow_after"))
+        conf->overflow_after_ms = (int64_t)overflow[conf->tier];
+    if (!json_object_get(value, "shared"))
+        conf->shared = local;
+    if (local && !json_object_get(value, "boot_deadline"))
+        conf->boot_deadline_ms = (int64_t)MINUTE_MS;
+    if (local && !json_object_get(value, "probe"))
+        conf->probe_ms = 10000;
+}
+
+void site_conf_init(struct site_conf *conf, const char *name, const char *type)
+{
+    *conf = (struct site_conf){
+        .name = xstrdup(name),
+        .type = xstrdup(type),
+        .phase = PHASE_PRODUCTION,
+        .enabled = true,
+        .limits = { .workers = -1, .cores = -1, .memory = -1, .disk = -1, .gpus = -1 },
+        .price_hour = -1,
+        .idle_ms = (int64_t)(10 * MINUTE_MS),
+        .boot_deadline_ms = (int64_t)(30 * MINUTE_MS), /* first boots of 18 minutes were seen */
+        .probe_ms = (int64_t)MINUTE_MS,
+        .reconcile_ms = (int64_t)(2 * MINUTE_MS),
+        .calls_per_second = 10,
+        .calls_burst = 20,
+        .driver = json_object(),
+    };
+    set_defaults(conf, NULL);
+}
+
+static const struct field *find_site_field(const char *key)
+{
+    for (const struct field *field = site_fields; field->key; field++)
+        if (strcmp(field->key, key) == 0)
+            return field;
+    return NULL;
+}
+
+void site_conf_read(struct reader *r, const json_t *value, struct site_conf *out)
+{
+    site_conf_init(out, "", "");
+    if (!json_is_object(value)) {
+        reader_problem_type(r, "a mapping with 'name' and 'type'", value);
+        return;
+    }
+    for
+        each_entry(at, value)
+        {
+            const struct field *field = find_site_field(json_object_iter_key(at));
+
+            if (!field) {
+                json_object_set(out->driver, json_object_iter_key(at), json_object_iter_value(at));
+                continue;
+            }
+            reader_enter(r, field->key);
+            field->read(r, field, json_object_iter_value(at), (char *)out + field->offset);
+            reader_leave(r);
+        }
+    for (const char *const *key = (const char *const[]){ "name", "type", NULL }; *key; key++)
+        if (!json_object_get(value, *key))
+            reader_problem(r, NULL, "needs '%s'", *key);
+    set_defaults(out, value);
+}
+
+void site_conf_fini(struct site_conf *conf)
+{
+    for (size_t i = 0; i < conf->limits.model_count; i++)
+        free(conf->limits.models[i].model);
+    for (size_t i = 0; i < conf->price_count; i++)
+        free(conf->prices[i].shape);
+    for (size_t i = 0; i < conf->image_count; i++) {
+        free(conf->images[i].name);
+        free(conf->images[i].here);
+    }
+    for (size_t i = 0; i < conf->gpu_count; i++) {
+        free(conf->gpus[i].shape);
+        free(conf->gpus[i].model);
+    }
+    free(conf->limits.models);
+    free(conf->prices);
+    free(conf->images);
+    free(conf->gpus);
+    strings_free(conf->projects);
+    free(conf->name);
+    free(conf->type);
+    free(conf->jurisdiction);
+    free(conf->fault);
+    free(conf->currency);
+    free(conf->url);
+    json_decref(conf->driver);
+    *conf = (struct site_conf){ 0 };
+}
+
+const char *tier_name(enum tier tier)
+{
+    return tier_words[tier];
+}
+
+const char *phase_name(enum phase phase)
+{
+    return phase_words[phase];
+}
+
+/* ---- look-ups
+ * ---------------------------------------------------------------------------------------- */
+
+const char *site_conf_image(const struct site_conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->image_count; i++)
+        if (strcmp(conf->images[i].name, name) == 0)
+            return conf->images[i].here;
+    return NULL;
+}
+
+const struct shape_gpus *site_conf_gpus(const struct site_conf *conf, const char *shape)
+{
+    for (size_t i = 0; i < conf->gpu_count; i++)
+        if (strcmp(conf->gpus[i].shape, shape) == 0)
+            return &conf->gpus[i];
+    return NULL;
+}
+
+double site_conf_price(const struct site_conf *conf, const char *shape)
+{
+    for (size_t i = 0; i < conf->price_count; i++)
+        if (strcmp(conf->prices[i].shape, shape) == 0)
+            return conf->prices[i].hour;
+    return conf->price_hour;
+}

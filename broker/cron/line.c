@@ -127,11 +127,11 @@ static int read_value(const struct parser *p, const char *text, int *out)
     int value = 0;
 
     if (length && strspn(text, "0123456789") == length) {
-        for (; *text && value < 1000; text++)
-            value = value * 10 + (*text - '0');
+        for (const char *s = text; *s && value < 1000; s++)
+            value = value * 10 + (*s - '0');
         *out = value;
         if (value < p->field->least || value > p->field->most)
-            return out_of_range(p, text - length);
+            return out_of_range(p, text);
         return 0;
     }
     for (int i = 0; p->field->names && p->field->names[i]; i++)

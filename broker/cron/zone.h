@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/own.h"
 
 #define ZONE_FILE_MOST (256 * 1024) /* the largest of tzdata has 3.5 KiB */
 #define ZONE_NAME_MOST 64

@@ -204,7 +204,7 @@ static void faults_name_the_field_and_what_is_right(void **state)
         { "H(5-90) * * * *", "'90' is not between" },
         { "@dayly", "did you mean '@daily'" },
         { "@reboot", "unknown nickname" },
-        { "99999999999999999999 * * * *", "is not between 0 and 59" },
+        { "99999999999999999999 * * * *", "'99999999999999999999' is not between 0 and 59" },
         { "*/99999999999 * * * *", "is not between 1 and 59" },
     };
 

@@ -130,8 +130,14 @@ demo: setup
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(B) examples/demo.sh
 
-bench: all
-	@BUILD=$(B) CC=$(CC) tests/bench/run $(BENCH)
+BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp)
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(if $(findstring sqlite,$*),-lsqlite3)
+
+bench: all $(BENCH_BIN)
+	@BUILD=$(B) tests/bench/run $(BENCH)
 
 lint:
 	@tests/lib/lint

@@ -224,11 +224,10 @@ static int read_plain(struct parser *p, char *text, int step)
     } else {
         if (read_value(p, text, &first) < 0)
             return -1;
-        if (step)
-            return err_set(p->err, FAULT_INVALID,
-                           "%s: a step needs a range; write '%.20s-%d/%d' or '*/%d'",
-                           p->field->name, text, last, step, step);
-        last = first;
+        if (!step) /* with one: from here to the field's end */
+            last = first;
+        else if (p->kind == FIELD_WEEKDAY)
+            last = 6;
     }
     add_values(p, first, last, step ? step : 1);
     return 0;
@@ -268,7 +267,7 @@ static int read_special_day(struct parser *p, const char *text)
     return 0;
 }
 
-/* "5L", "friL": the month's last; "5#2", "fri#2": its second.  1: none of these. */
+/* "5L", "friL", also "L5": the month's last; "5#2", "fri#2": its second.  1: none of these. */
 static int read_special_weekday(struct parser *p, char *text)
 {
     size_t length = strlen(text);
@@ -285,6 +284,9 @@ static int read_special_weekday(struct parser *p, char *text)
                            "weekday: '%.20s': behind # comes 1 to 5, which of the month's it is",
                            text);
         n = mark[1] - '0';
+    } else if (length == 2 && toupper((unsigned char)text[0]) == 'L') {
+        mark = text + length;
+        text++;
     } else if (length >= 2 && toupper((unsigned char)text[length - 1]) == 'L' &&
                !strchr(text, '-')) {
         mark = text + length - 1;

@@ -29,11 +29,13 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver broker
-STORE  :=
+STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
+          tokens
 SCHED  := names
 SITES  :=
 CRON   := civil zone tzif tzrule line expr plan
-API    :=
+API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
+          submit jobs job_read task_json logs outputs files blobs agent attempts
 BROKER :=
 CLI    :=
 AGENT  :=

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.h - the HTTP API: docs/http-api.md spoken over a Unix socket and, where configured, TCP.
+ *
+ * Owns its threads: libmicrohttpd's, which never block on a client or on another module's answer; a
+ * few workers for calls that do; one that watches connections which wait.  api_open binds nothing
+ * and may fail on a bad certificate or address; once api_start returns the socket answers.  Main
+ * thread only. */
+#ifndef SPILLWAY_API_API_H
+#define SPILLWAY_API_API_H
+
+#include "base/err.h"
+#include "broker.h"
+
+struct api;
+struct broker_conf;
+
+int api_open(struct broker *broker, const struct broker_conf *conf, struct api **out,
+             struct err *err);
+int api_start(struct api *api, struct err *err);
+/* SIGHUP: who may do what and how much, from a new configuration.  Sockets and certificate stay. */
+void api_reload(struct api *api, const struct broker_conf *conf);
+/* Ends streams and long polls, answers what is under way, closes the sockets.  The broker must
+ * still run: submissions under way wait for their commit. */
+void api_stop(struct api *api);
+/* NULL allowed.  After broker_close(), whose last commits may still tell us of events. */
+void api_close(struct api *api);
+
+/* SHA-256 of the TLS certificate (its DER form), 64 hex digits, for agents to pin; NULL without
+ * TLS. */
+const char *api_pin(const struct api *api);
+/* Path of the Unix socket. */
+const char *api_socket(const struct api *api);
+/* Port of the TCP listener, 0 without one; tells the one that was picked when asked to listen on 0.
+ */
+int api_port(const struct api *api);
+
+#endif

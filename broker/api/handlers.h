@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handlers.h - every handler that the table in routes.c names, by the file that holds it. */
+#ifndef SPILLWAY_API_HANDLERS_H
+#define SPILLWAY_API_HANDLERS_H
+
+#include "api/router.h"
+
+/* jobs.c: changes */
+handler jobs_submit, job_cancel, job_hold, job_release, job_retry;
+/* job_read.c */
+handler jobs_list, job_show, job_explain, job_attempts;
+/* logs.c */
+handler job_log;
+/* outputs.c */
+handler outputs_list, output_get;
+/* blobs.c */
+handler blob_put, blob_head;
+body_sink blob_sink;
+/* sites.c */
+handler sites_list, site_show, site_enable, site_disable, site_drain, site_probe, site_audit;
+/* workers.c */
+handler workers_list, worker_show, worker_drain, worker_rm;
+/* events.c */
+handler events_get, job_events;
+/* usage.c */
+handler usage_get, shares_get;
+/* tokens.c */
+handler tokens_list, token_add, token_revoke;
+/* doctor.c */
+handler doctor_run;
+/* metrics.c */
+handler metrics_get, health_get, ready_get, version_get;
+/* openapi.c */
+handler openapi_get;
+/* agent.c */
+handler agent_join, agent_sync, agent_binary;
+/* attempts.c */
+handler attempt_log_put, attempt_output_put, attempt_output_head, agent_blob_get;
+body_sink attempt_log_sink, attempt_output_sink;
+
+#endif

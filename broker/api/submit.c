@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* submit.c - checks a submission whole and makes the rows of it. */
+#include "api/submit.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/decode.h"
+#include "api/problem.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/own.h"
+#include "base/parse.h"
+
+#define VERDICT_MS    2000
+#define VERDICTS_MOST 4096
+
+static bool is_url(const char *from)
+{
+    return from && (strncasecmp(from, "https://", 8) == 0 || strncasecmp(from, "http://", 7) == 0);
+}
+
+static void add_error(json_t *errors, size_t job, const char *pointer, const char *text,
+                      const char *suggestion)
+{
+    own_str char *whole = xasprintf("/jobs/%zu%s", job, pointer);
+    json_t *entry = json_pack("{s:s, s:s}", "pointer", whole, "detail", text);
+
+    if (entry && suggestion)
+        json_object_set_new(entry, "suggestion", json_string(suggestion));
+    if (entry)
+        json_array_append_new(errors, entry);
+}
+
+/* ---- one job */
+
+static void read_blobs(struct submit_job *job, size_t number, json_t *errors)
+{
+    size_t found = 0;
+
+    if (job->spec.input_count == 0)
+        return;
+    job->blobs = xcalloc(job->spec.input_count + 1, sizeof *job->blobs);
+    for (size_t i = 0; i < job->spec.input_count; i++) {
+        const struct input *input = &job->spec.inputs[i];
+        char pointer[40];
+
+        if (is_url(input->from))
+            continue;
+        if (input->sha256) {
+            job->blobs[found++] = input->sha256;
+            continue;
+        }
+        snprintf(pointer, sizeof pointer, "/inputs/%zu", i);
+        add_error(
+            errors, number, pointer, "this file was not uploaded",
+            "PUT it to /v1/blobs/SHA256 and name that sha256 here; `spillway submit` does so");
+    }
+}
+
+/* As it was written: "0-99%20". */
+static char *array_text(const json_t *document)
+{
+    const json_t *array = json_object_get(document, "array");
+
+    if (json_is_string(array))
+        return xstrdup(json_string_value(array));
+    return json_dumps(array, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+static void fill_row(const struct submit *submit, struct submit_job *job, const char *project,
+                     struct new_job *row)
+{
+    const struct job_spec *spec = &job->spec;
+
+    *row = (struct new_job){ .name = spec->name,
+                             .project = project,
+                             .user = submit->user,
+                             .class_key = job->class_key,
+                             .spec = job->text,
+                             .priority = spec->priority,
+                             .tasks = spec->array.size ? spec->array.size : 1,
+                             .array_parallel = spec->array_parallel,
+                             .deadline_ms = spec->deadline_ms,
+                             .not_before_ms = spec->not_before_ms,
+                             .array = job->array,
+                             .hold = spec->hold,
+                             .after = spec->after,
+                             .after_count = spec->after_count,
+                             .blobs = job->blobs };
+}
+
+static void read_job(struct submit *submit, const json_t *document, size_t number,
+                     const struct policy *policy, const struct caller *caller, json_t *errors)
+{
+    struct submit_job *job = &submit->jobs[number];
+    struct problems problems = { .list = NULL };
+    struct err err = ERR_INIT;
+    const char *project;
+
+    if (job_spec_parse(document, &job->spec, &problems) < 0) {
+        own_str char *prefix = xasprintf("/jobs/%zu", number);
+
+        problem_errors(errors, &problems, prefix);
+        problems_free(&problems);
+        return;
+    }
+    problems_free(&problems);
+    project = job->spec.project ? job->spec.project : submit->default_project;
+    if (policy_may_use(policy, caller, project, &err) < 0)
+        add_error(errors, number, "/project", err.text, NULL);
+    read_blobs(job, number, errors);
+    job->class_key = job_class_key(&job->spec, project, submit->user);
+    job->text = json_dumps(document, JSON_COMPACT);
+    job->array = job->spec.array.size ? array_text(document) : NULL;
+    fill_row(submit, job, project, &submit->rows[number]);
+    if (strlen(job->text) > JOB_BYTES_MOST)
+        add_error(errors, number, "", "larger than 1 MiB", "put large data into inputs");
+    if (job->spec.schedule)
+        submit_warn(submit, "job %zu ('%s') runs once, now; its schedule is kept with it", number,
+                    job->spec.name);
+}
+
+/* ---- the whole */
+
+static int read_frame(struct submit *submit, const json_t **list, struct err *err)
+{
+    static const char *const keys[] = { "jobs", "dry_run", "anyway", NULL };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(submit->root, key, value)
+    {
+        const char *near = nearest_word(key, keys);
+        size_t i = 0;
+
+        while (keys[i] && strcmp(keys[i], key) != 0)
+            i++;
+        if (!keys[i])
+            return near ? err_set(err, FAULT_INVALID, "unknown key '%.40s': did you mean '%s'?",
+                                  key, near)
+                        : err_set(err, FAULT_INVALID, "unknown key '%.40s'", key);
+    }
+    if (json_opt_array(submit->root, "jobs", list, err) < 0 ||
+        json_opt_bool(submit->root, "dry_run", &submit->dry_run, err) < 0 ||
+        json_opt_bool(submit->root, "anyway", &submit->anyway, err) < 0)
+        return -1;
+    submit->count = json_array_size(*list);
+    if (submit->count == 0)
+        return err_set(err, FAULT_INVALID, "jobs: a list of at least one description is needed");
+    if (submit->count > SUBMIT_JOBS_MOST)
+        return err_set(err, FAULT_INVALID, "jobs: at most %d in one request", SUBMIT_JOBS_MOST);
+    return 0;
+}
+
+static int tell_errors(const json_t *errors, struct err *err)
+{
+    const json_t *first = json_array_get(errors, 0);
+    size_t count = json_array_size(errors);
+    const char *where = json_string_value(json_object_get(first, "pointer"));
+    const char *what = json_string_value(json_object_get(first, "detail"));
+
+    if (count == 1)
+        return err_set(err, FAULT_INVALID, "%s: %s; nothing was queued", where ? where : "",
+                       what ? what : "");
+    return err_set(err, FAULT_INVALID, "%s: %s, and %zu more; nothing was queued",
+                   where ? where : "", what ? what : "", count - 1);
+}
+
+int submit_read(json_t *root, const struct policy *policy, const struct caller *caller,
+                struct submit *out, json_t **errors, struct err *err)
+{
+    own_json json_t *found = json_array();
+    const json_t *list = NULL;
+
+    *out = (struct submit){ .root = root, .user = xstrdup(caller->user) };
+    out->default_project = xstrdup(policy_project(policy, caller));
+    if (read_frame(out, &list, err) < 0)
+        return -1;
+    out->jobs = xcalloc(out->count, sizeof *out->jobs);
+    out->rows = xcalloc(out->count, sizeof *out->rows);
+    for (size_t i = 0; i < out->count && json_array_size(found) < SUBMIT_ERRORS_MOST; i++)
+        read_job(out, json_array_get(list, i), i, policy, caller, found);
+    if (json_array_size(found) > 0) {
+        tell_errors(found, err);
+        *errors = take_ptr(found);
+        return -1;
+    }
+    out->submission =
+        (struct submission){ .jobs = out->rows, .count = out->count, .user = out->user };
+    return 0;
+}
+
+void submit_free(struct submit *submit)
+{
+    for (size_t i = 0; submit->jobs && i < submit->count; i++) {
+        struct submit_job *job = &submit->jobs[i];
+
+        job_spec_free(&job->spec);
+        free(job->class_key);
+        free(job->text);
+        free(job->array);
+        free(job->blobs);
+    }
+    free(submit->jobs);
+    free(submit->rows);
+    free(submit->user);
+    free(submit->default_project);
+    free(submit->key);
+    json_decref(submit->root);
+    json_decref(submit->warnings);
+    *submit = (struct submit){ .root = NULL };
+}
+
+void submit_warn(struct submit *submit, const char *format, ...)
+{
+    own_str char *text = NULL;
+    va_list args;
+
+    if (json_array_size(submit->warnings) >= SUBMIT_ERRORS_MOST)
+        return;
+    if (!submit->warnings)
+        submit->warnings = json_array();
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        abort();
+    va_end(args);
+    json_array_append_new(submit->warnings, json_string(text));
+}
+
+/* ---- verdicts */
+
+struct verdict {
+    int64_t until_ms;
+    char key[];
+};
+struct verdicts {
+    pthread_mutex_t lock;
+    struct map known; /* lock */
+};
+
+struct verdicts *verdicts_new(void)
+{
+    struct verdicts *verdicts = xcalloc(1, sizeof *verdicts);
+
+    pthread_mutex_init(&verdicts->lock, NULL);
+    verdicts->known = (struct map)MAP_INIT_STR;
+    return verdicts;
+}
+
+static void clear(struct verdicts *verdicts)
+{
+    struct verdict *verdict;
+
+    for (size_t i = 0; (verdict = map_next(&verdicts->known, &i));)
+        free(verdict);
+    map_fini(&verdicts->known);
+    verdicts->known = (struct map)MAP_INIT_STR;
+}
+
+void verdicts_free(struct verdicts *verdicts)
+{
+    if (!verdicts)
+        return;
+    clear(verdicts);
+    pthread_mutex_destroy(&verdicts->lock);
+    free(verdicts);
+}
+
+bool verdicts_fits(struct verdicts *verdicts, const char *class_key)
+{
+    const struct verdict *verdict;
+    bool fits;
+
+    pthread_mutex_lock(&verdicts->lock);
+    verdict = map_get_str(&verdicts->known, class_key);
+    fits = verdict && verdict->until_ms > clock_mono_ms();
+    pthread_mutex_unlock(&verdicts->lock);
+    return fits;
+}
+
+void verdicts_add(struct verdicts *verdicts, const char *class_key)
+{
+    size_t length = strlen(class_key) + 1;
+    struct verdict *verdict = xmalloc(sizeof *verdict + length);
+
+    verdict->until_ms = clock_mono_ms() + VERDICT_MS;
+    memcpy(verdict->key, class_key, length);
+    pthread_mutex_lock(&verdicts->lock);
+    if (verdicts->known.count >= VERDICTS_MOST)
+        clear(verdicts);
+    free(map_del_str(&verdicts->known, verdict->key));
+    map_put_str(&verdicts->known, verdict->key, verdict);
+    pthread_mutex_unlock(&verdicts->lock);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* submit.h - from the body of POST /v1/jobs to a submission for the store.
+ *
+ * submit_read() does no I/O and trusts nothing. */
+#ifndef SPILLWAY_API_SUBMIT_H
+#define SPILLWAY_API_SUBMIT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "api/auth.h"
+#include "api/policy.h"
+#include "base/err.h"
+#include "conf/job.h"
+#include "store/store.h"
+
+#define SUBMIT_JOBS_MOST   10000 /* in one request */
+#define SUBMIT_ERRORS_MOST 100   /* problems told */
+
+struct submit_job {
+    struct job_spec spec;
+    char *class_key, *text, *array;
+    const char **blobs; /* NULL-terminated, or NULL */
+};
+
+struct submit {
+    json_t *root;
+    bool dry_run, anyway;
+    size_t count;
+    struct submit_job *jobs;
+    struct new_job *rows; /* point into jobs */
+    struct submission submission;
+    char *user, *default_project, *key;
+    char digest[SHA256_HEX];
+    json_t *warnings; /* list of sentences, or NULL */
+};
+
+/* `root` is taken.  On a fault, *errors may hold a list for the problem document. */
+int submit_read(json_t *root, const struct policy *policy, const struct caller *caller,
+                struct submit *out, json_t **errors, struct err *err);
+void submit_free(struct submit *submit);
+/* A sentence for the answer. */
+void submit_warn(struct submit *submit, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- verdicts: classes of which it was found, seconds ago, that some site can run them */
+
+struct verdicts;
+struct verdicts *verdicts_new(void);
+void verdicts_free(struct verdicts *verdicts);
+bool verdicts_fits(struct verdicts *verdicts, const char *class_key);
+void verdicts_add(struct verdicts *verdicts, const char *class_key);
+
+#endif

@@ -31,7 +31,7 @@ NET    := hash
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver broker
 STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
           tokens
-SCHED  := names
+SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide
 SITES  :=
 CRON   := civil zone tzif tzrule line expr plan
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
@@ -40,7 +40,7 @@ BROKER :=
 CLI    :=
 AGENT  :=
 
-UNIT   := cron/test_zone cron/test_expr cron/test_plan cron/test_oracle
+UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

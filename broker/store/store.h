@@ -84,7 +84,7 @@ struct dependency_row {
 };
 
 enum change_kind {
-    CHANGE_CLASS, /* comes before the first job of the class */
+    CHANGE_CLASS, /* comes before a job of the class; again with later ones */
     CHANGE_JOB,   /* added, or its rest changed (held, released, cancelled, ...), or it ended */
     CHANGE_DEPENDENCY, /* comes right after its job */
     CHANGE_TASK,       /* a task's row, as it is now */
@@ -104,7 +104,9 @@ struct change {
         struct worker_row worker;
     };
 };
-/* The records and their strings live until the callback returns. */
+/* The records and their strings live until the callback returns.  A large commit comes in several
+ * calls; `count` is 0 when a commit only added events.  A job that had ended and is retried comes
+ * again as store_load() would give it, all marked `added`. */
 typedef void store_changes(void *arg, const struct change *changes, size_t count);
 
 struct store_options {
@@ -223,7 +225,7 @@ void store_report_async(struct store *store, int64_t worker, struct report *repo
 int store_report(struct store *store, int64_t worker, struct report *reports, size_t count,
                  store_judge *judge, void *arg, struct err *err);
 /* The worker is silent, or is heard again: its leased, running and completing tasks become
- * unreachable, or go back to what they were. */
+ * unreachable, or go back to what they were; a READY worker becomes SILENT, and back. */
 int store_worker_silent(struct store *store, int64_t worker, bool silent, struct err *err);
 /* The worker is lost for good (or preempted): all its attempts end for `reason`; `judge` as above.
  */
@@ -287,6 +289,10 @@ int store_job(struct store *store, int64_t id, struct job_detail *out, struct bu
               struct err *err);
 /* One task, with or without a row.  1: no such task. */
 int store_task(struct store *store, struct target target, struct task_row *out, struct buf *strings,
+               struct err *err);
+/* The description alone, as submitted, with the job's user: the light read that a lease needs.  1:
+ * no such job. */
+int store_spec(struct store *store, int64_t job, struct buf *spec, struct buf *user,
                struct err *err);
 typedef bool store_dependency_each(void *arg, const struct dependency_row *row);
 int store_dependencies(struct store *store, int64_t job, store_dependency_each *each, void *arg,

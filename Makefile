@@ -32,15 +32,16 @@ CONF   := yaml reader report indices resources inputs parts placement job class 
 STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
           tokens
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide
-SITES  :=
+SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts
-BROKER :=
+BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
 CLI    :=
-AGENT  :=
+AGENT  := main loop url digest resolve tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
+          attempt env container limits run lease inbox sync stage upload
 
-UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle
+UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide
 
 # ---- how it is built ---------------------------------------------------------------------------------
 
@@ -106,10 +107,13 @@ $(B)/bin/spillway-agent: $(call objs,worker-agent,$(AGENT)) $(call lib,base)
 
 UNIT_BIN := $(UNIT:%=$(B)/unit/%)
 
+# What the tests of one folder share.
+$(filter $(B)/unit/sched/%,$(UNIT_BIN)): $(B)/obj/tests/unit/sched/world.o
+
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(DAEMON_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group -lcmocka $(LIBS_DAEMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group -lcmocka $(LIBS_DAEMON)
 
 unit: $(UNIT_BIN)
 

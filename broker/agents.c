@@ -2,6 +2,7 @@
 /* agents.c - mailboxes and long polls; reports.c reads what agents say. */
 #include "agents.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -25,11 +26,13 @@ struct message {
 
 struct agent {
     int64_t worker;
-    struct list mail;      /* struct message, by seq */
-    struct list polls;     /* struct poll, held open */
+    struct list mail;  /* struct message, by seq */
+    struct list polls; /* struct poll, held open */
     int64_t last_seq, sent_seq;
     int64_t seen_mono_ms;
-    bool silent, drain, exit, leaving, lost_told;
+    bool silent, leaving, lost_told;
+    bool drain, exit;           /* to be said in every answer ... */
+    bool drain_told, exit_told; /* ... and worth waking a poll for, once */
 };
 
 /* A sync that is not answered yet: held open, or its reports are on their way to the disk. */
@@ -95,7 +98,8 @@ static void poll_free(struct poll *poll)
     free(poll);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------ */
 
 static void put_messages(struct agent *agent, struct buf *out)
 {
@@ -103,7 +107,8 @@ static void put_messages(struct agent *agent, struct buf *out)
     int count = 0;
 
     buf_puts(out, ",\"leases\":[");
-    list_each(at, &agent->mail) {
+    list_each(at, &agent->mail)
+    {
         const struct message *message = list_item(at, struct message, link);
 
         /* What does not fit is not sent yet: seq tells how far this answer goes. */
@@ -118,14 +123,16 @@ static void put_messages(struct agent *agent, struct buf *out)
     }
     buf_puts(out, "],\"cancel\":[");
     comma = "";
-    list_each(at, &agent->mail) {
+    list_each(at, &agent->mail)
+    {
         const struct message *message = list_item(at, struct message, link);
 
         if (message->seq > agent->sent_seq)
             break;
         if (message->lease)
             continue;
-        buf_printf(out, "%s{\"attempt\":%lld,\"reason\":\"%s\"}", comma, (long long)message->attempt,
+        buf_printf(out, "%s{\"attempt\":%lld,\"reason\":\"%s\"}", comma,
+                   (long long)message->attempt,
                    message->reason == REASON_NONE ? "fenced" : reason_name(message->reason));
         comma = ",";
     }
@@ -136,7 +143,8 @@ static char *answer_text(struct agents *agents, struct agent *agent, const struc
 {
     struct buf out = BUF_INIT(0);
 
-    list_each_safe(at, &agent->mail) {
+    list_each_safe(at, &agent->mail)
+    {
         struct message *message = list_item(at, struct message, link);
 
         if (message->seq > poll->ack)
@@ -152,6 +160,8 @@ static char *answer_text(struct agents *agents, struct agent *agent, const struc
         buf_puts(&out, ",\"drain\":true");
     if (agent->exit)
         buf_puts(&out, ",\"exit\":true");
+    agent->drain_told = agent->drain;
+    agent->exit_told = agent->exit;
     buf_putc(&out, '}');
     return buf_take(&out);
 }
@@ -168,7 +178,7 @@ static void poll_answer(struct agents *agents, struct poll *poll)
 
 static bool has_news(const struct agent *agent, int64_t ack)
 {
-    return agent->exit || agent->drain ||
+    return agent->exit != agent->exit_told || agent->drain != agent->drain_told ||
            (!list_empty(&agent->mail) &&
             list_item(agent->mail.prev, struct message, link)->seq > ack);
 }
@@ -185,14 +195,16 @@ static char *problem_text(const struct err *err)
 
 static int status_of(const struct err *err)
 {
-    return err->fault == FAULT_AUTH        ? 401 :
-           err->fault == FAULT_INVALID     ? 422 :
-           err->fault == FAULT_NOT_FOUND   ? 404 :
-           err->fault == FAULT_UNAVAILABLE ? 503 :
-                                             500;
+    return err->fault == FAULT_AUTH          ? 401
+           : err->fault == FAULT_INVALID     ? 422
+           : err->fault == FAULT_NOT_FOUND   ? 404
+           : err->fault == FAULT_UNAVAILABLE ? 503
+                                             : 500;
 }
 
-/* ---- join ------------------------------------------------------------------------------------------------ */
+/* ---- join
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int read_join(const json_t *body, struct join *join, char **facts, struct err *err)
 {
@@ -232,13 +244,16 @@ void agents_join(struct agents *agents, const json_t *body, agent_answer *answer
     log_info("worker %s joined", join.worker);
     agents_watch(agents, join.id);
     answer(arg, 200,
-           xasprintf("{\"session\":\"%s\",\"epoch\":\"%s\",\"heartbeat_ms\":%lld,\"lease_ttl_ms\":%lld,"
-                     "\"orphan_ms\":%lld}",
-                     session, agents->epoch, (long long)agents->options.heartbeat_ms,
-                     (long long)agents->options.lease_ttl_ms, (long long)agents->options.orphan_ms));
+           xasprintf(
+               "{\"session\":\"%s\",\"epoch\":\"%s\",\"heartbeat_ms\":%lld,\"lease_ttl_ms\":%lld,"
+               "\"orphan_ms\":%lld}",
+               session, agents->epoch, (long long)agents->options.heartbeat_ms,
+               (long long)agents->options.lease_ttl_ms, (long long)agents->options.orphan_ms));
 }
 
-/* ---- sync ------------------------------------------------------------------------------------------------ */
+/* ---- sync
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* An attempt that the record has with this worker, but the agent does not hold. */
 struct held_check {
@@ -254,9 +269,8 @@ static bool is_held(const json_t *held, int64_t attempt)
     size_t i;
     json_t *value;
 
-    json_array_foreach((json_t *)held, i, value)
-        if (json_integer_value(value) == attempt)
-            return true;
+    json_array_foreach((json_t *)held, i,
+                       value) if (json_integer_value(value) == attempt) return true;
     return false;
 }
 
@@ -267,8 +281,7 @@ static bool in_mail(struct agents *agents, int64_t worker, int64_t attempt)
 
     pthread_mutex_lock(&agents->lock);
     agent = agent_get(agents, worker);
-    list_each(at, &agent->mail)
-        found |= list_item(at, struct message, link)->attempt == attempt;
+    list_each(at, &agent->mail) found |= list_item(at, struct message, link)->attempt == attempt;
     pthread_mutex_unlock(&agents->lock);
     return found;
 }
@@ -307,7 +320,8 @@ static void settle_held(struct agents *agents, int64_t worker, const json_t *hel
         log_error("worker %lld: comparing what it holds: %s", (long long)worker, err.text);
     free(check.lost);
     /* What it holds and should not: it is told to stop. */
-    json_array_foreach((json_t *)held, i, value) {
+    json_array_foreach((json_t *)held, i, value)
+    {
         struct attempt_row row;
         own_buf struct buf strings = BUF_INIT(0);
         int64_t id = json_integer_value(value);
@@ -373,8 +387,8 @@ static void heard(struct agents *agents, const struct poll *poll, const json_t *
     agent->leaving |= leaving != NULL;
 }
 
-uint64_t agents_sync(struct agents *agents, int64_t worker, const json_t *body, agent_answer *answer,
-                     void *arg)
+uint64_t agents_sync(struct agents *agents, int64_t worker, const json_t *body,
+                     agent_answer *answer, void *arg)
 {
     struct poll *poll = poll_new(agents, worker, answer, arg);
     uint64_t ticket = poll->ticket;
@@ -408,8 +422,7 @@ uint64_t agents_sync(struct agents *agents, int64_t worker, const json_t *body, 
         poll_answer(agents, poll);
         ticket = 0;
     } else {
-        poll->expires_mono_ms =
-            clock_mono_ms() + (wait_ms < WAIT_MOST_MS ? wait_ms : WAIT_MOST_MS);
+        poll->expires_mono_ms = clock_mono_ms() + (wait_ms < WAIT_MOST_MS ? wait_ms : WAIT_MOST_MS);
         list_add_tail(&agent_get(agents, worker)->polls, &poll->link);
     }
     pthread_mutex_unlock(&agents->lock);
@@ -429,7 +442,8 @@ void agents_forget(struct agents *agents, uint64_t ticket)
     pthread_mutex_unlock(&agents->lock);
 }
 
-/* ---- the broker's side ------------------------------------------------------------------------------------- */
+/* ---- the broker's side
+ * ------------------------------------------------------------------------------------- */
 
 void agents_watch(struct agents *agents, int64_t worker)
 {
@@ -440,10 +454,8 @@ void agents_watch(struct agents *agents, int64_t worker)
 
 static void agent_free(struct agents *agents, struct agent *agent)
 {
-    list_each_safe(at, &agent->polls)
-        poll_answer(agents, list_item(at, struct poll, link));
-    list_each_safe(at, &agent->mail)
-        message_free(list_item(at, struct message, link));
+    list_each_safe(at, &agent->polls) poll_answer(agents, list_item(at, struct poll, link));
+    list_each_safe(at, &agent->mail) message_free(list_item(at, struct message, link));
     map_del(&agents->by_worker, (uint64_t)agent->worker);
     free(agent);
 }
@@ -504,7 +516,8 @@ void agents_exit(struct agents *agents, int64_t worker)
 /* With the lock held. */
 static void flush_agent(struct agents *agents, struct agent *agent)
 {
-    list_each_safe(at, &agent->polls) {
+    list_each_safe(at, &agent->polls)
+    {
         struct poll *poll = list_item(at, struct poll, link);
 
         if (has_news(agent, poll->ack))
@@ -522,11 +535,14 @@ void agents_flush(struct agents *agents)
     pthread_mutex_unlock(&agents->lock);
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void expire_polls(struct agents *agents, struct agent *agent, int64_t now, int64_t *next)
 {
-    list_each_safe(at, &agent->polls) {
+    list_each_safe(at, &agent->polls)
+    {
         struct poll *poll = list_item(at, struct poll, link);
 
         if (poll->expires_mono_ms <= now)

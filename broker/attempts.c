@@ -10,8 +10,8 @@
 
 #define BACKOFF_MOST_MS 3600000
 
-/* first * 2^used, plus up to a quarter so that a thousand losses at once do not come back at once.  The
- * spread is taken from the attempt's number: the same world gives the same times. */
+/* first * 2^used, plus up to a quarter so that a thousand losses at once do not come back at once.
+ * The spread is taken from the attempt's number: the same world gives the same times. */
 static int64_t backoff(int64_t first_ms, int used, int64_t attempt)
 {
     int64_t wait = first_ms;
@@ -33,7 +33,8 @@ static bool retries_on(const struct job_spec *spec, const struct report *report)
     return false;
 }
 
-static void again_or_fail(struct report *report, bool again, enum blame budget, int64_t not_before_ms)
+static void again_or_fail(struct report *report, bool again, enum blame budget,
+                          int64_t not_before_ms)
 {
     report->next = again ? TASK_PENDING : TASK_FAILED;
     report->budget = budget;
@@ -67,11 +68,11 @@ void attempt_judge(const struct task_row *task, const struct job_spec *spec,
         break;
     default:
         /* The first loss goes elsewhere at once; only what keeps failing is slowed down. */
-        again_or_fail(report, task->infra_retries < infra, BLAME_INFRA,
-                      task->infra_retries == 0 ? 0 :
-                                                 now_ms + backoff(budgets->backoff_ms,
-                                                                  task->infra_retries - 1,
-                                                                  report->attempt));
+        again_or_fail(
+            report, task->infra_retries < infra, BLAME_INFRA,
+            task->infra_retries == 0
+                ? 0
+                : now_ms + backoff(budgets->backoff_ms, task->infra_retries - 1, report->attempt));
         break;
     }
 }

@@ -7,16 +7,17 @@
 #include "store/store.h"
 
 struct budgets {
-    int infra, preempt;  /* where the job does not say */
-    int64_t backoff_ms;  /* of infrastructure faults */
+    int infra, preempt; /* where the job does not say */
+    int64_t backoff_ms; /* of infrastructure faults */
 };
 
-/* Fills report->next, ->budget and ->not_before_ms.  `spec` holds the job's own budgets; `now_ms` is
- * wall time. */
+/* Fills report->next, ->budget and ->not_before_ms.  `spec` holds the job's own budgets; `now_ms`
+ * is wall time. */
 void attempt_judge(const struct task_row *task, const struct job_spec *spec,
                    const struct budgets *budgets, int64_t now_ms, struct report *report);
 
 /* A store_judge: `arg` is a const struct budgets. */
-void attempts_judge(void *arg, const struct task_row *task, const char *spec, struct report *report);
+void attempts_judge(void *arg, const struct task_row *task, const char *spec,
+                    struct report *report);
 
 #endif

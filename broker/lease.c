@@ -67,7 +67,8 @@ static int read_spec(struct leases *leases, int64_t job, struct err *err)
     return rc;
 }
 
-/* ---- files of earlier jobs ----------------------------------------------------------------------- */
+/* ---- files of earlier jobs
+ * ----------------------------------------------------------------------- */
 
 struct gather {
     struct leases *leases;
@@ -163,8 +164,8 @@ static int put_job_files(struct leases *leases, int64_t job, const struct input 
     if (store_dependencies(leases->store, job, is_named, &find, err) < 0)
         return -1;
     if (!find.found)
-        return err_set(err, FAULT_NOT_FOUND, "input '%s': the job is not among those it waits for (after:)",
-                       input->from);
+        return err_set(err, FAULT_NOT_FOUND,
+                       "input '%s': the job is not among those it waits for (after:)", input->from);
     filter.job = find.found;
     if (store_ls(leases->store, &filter, gather_task, &gather, &cursor, err) < 0 || gather.rc < 0)
         return -1;
@@ -174,7 +175,8 @@ static int put_job_files(struct leases *leases, int64_t job, const struct input 
     return 0;
 }
 
-/* ---- the parts of the text -------------------------------------------------------------------------- */
+/* ---- the parts of the text
+ * -------------------------------------------------------------------------- */
 
 static void put_text(struct buf *out, const char *text, const struct job_vars *vars)
 {
@@ -188,7 +190,8 @@ static void put_text(struct buf *out, const char *text, const struct job_vars *v
     buf_put_json(out, expanded);
 }
 
-static void put_list(struct buf *out, const char *key, char *const *list, const struct job_vars *vars)
+static void put_list(struct buf *out, const char *key, char *const *list,
+                     const struct job_vars *vars)
 {
     buf_printf(out, ",\"%s\":[", key);
     for (size_t i = 0; list && list[i]; i++) {
@@ -199,8 +202,8 @@ static void put_list(struct buf *out, const char *key, char *const *list, const 
     buf_putc(out, ']');
 }
 
-static int put_inputs(struct leases *leases, int64_t job, const struct job_vars *vars, struct buf *out,
-                      struct err *err)
+static int put_inputs(struct leases *leases, int64_t job, const struct job_vars *vars,
+                      struct buf *out, struct err *err)
 {
     buf_puts(out, ",\"inputs\":[");
     for (size_t i = 0; i < leases->spec.input_count; i++) {
@@ -294,7 +297,8 @@ char *lease_text(struct leases *leases, const struct lease *lease, const struct 
         return NULL;
     buf_putc(&out, '}');
     if (out.failed) {
-        err_set(err, FAULT_INVALID, "job %lld: command, environment and inputs are larger than %d bytes together",
+        err_set(err, FAULT_INVALID,
+                "job %lld: command, environment and inputs are larger than %d bytes together",
                 (long long)lease->job, WIRE_BODY_MOST);
         return NULL;
     }

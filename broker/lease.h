@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lease.h - the text of a lease: what an agent must know to run one task (wire.h, LEASE).
  *
- * Keeps the last description it read, since tasks of one array come in a row.  One thread at a time;
- * reads the store, so no lock may be held. */
+ * Keeps the last description it read, since tasks of one array come in a row.  One thread at a
+ * time; reads the store, so no lock may be held. */
 #ifndef SPILLWAY_LEASE_H
 #define SPILLWAY_LEASE_H
 
@@ -20,8 +20,8 @@ struct grant {
     int64_t cpus, memory, disk, gpus;
     unsigned alternative; /* of resources.any_of */
 };
-/* Owned by the caller; NULL with a fault: the description cannot be read, or names results that are not
- * there (FAULT_NOT_FOUND). */
+/* Owned by the caller; NULL with a fault: the description cannot be read, or names results that are
+ * not there (FAULT_NOT_FOUND). */
 char *lease_text(struct leases *leases, const struct lease *lease, const struct grant *grant,
                  struct err *err);
 

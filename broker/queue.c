@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* queue.c - jobs and tasks as the scheduler's thread sees them.
  *
- * A task that nothing happened to is no object: a job counts them as those from next_position on.  Each
- * change ends in recount(), which moves the job's share of its class's figures; that is the only place
- * where those are touched. */
+ * A task that nothing happened to is no object: a job counts them as those from next_position on.
+ * Each change ends in recount(), which moves the job's share of its class's figures; that is the
+ * only place where those are touched. */
 #include "queue.h"
 
 #include <string.h>
@@ -22,7 +22,8 @@ static bool is_active(enum task_state state)
            state == TASK_COMPLETING;
 }
 
-/* ---- things to do ------------------------------------------------------------------------------------ */
+/* ---- things to do
+ * ------------------------------------------------------------------------------------ */
 
 static struct todo_item *todo_add(struct queue_todo *todo)
 {
@@ -58,7 +59,8 @@ static void todo_outcome(struct queue_todo *todo, const struct dependency_row *r
     item->dependency = *row;
 }
 
-/* ---- life of the objects ----------------------------------------------------------------------------- */
+/* ---- life of the objects
+ * ----------------------------------------------------------------------------- */
 
 struct queue *queue_new(void)
 {
@@ -82,8 +84,7 @@ static void tasks_free(struct queue *queue, struct list *tasks);
 
 static void job_free(struct queue *queue, struct qjob *job)
 {
-    list_each_safe(at, &job->dependents)
-        free(list_item(at, struct edge, of));
+    list_each_safe(at, &job->dependents) free(list_item(at, struct edge, of));
     tasks_free(queue, &job->picks);
     tasks_free(queue, &job->returned);
     each_free(job->each);
@@ -172,7 +173,8 @@ struct qtask *queue_task(const struct queue *queue, int64_t id, int64_t index)
     return position < 0 ? NULL : map_get(&queue->tasks, task_key(id, position));
 }
 
-/* ---- what is ready ------------------------------------------------------------------------------------- */
+/* ---- what is ready
+ * ------------------------------------------------------------------------------------- */
 
 static int64_t untouched(const struct qjob *job)
 {
@@ -236,6 +238,29 @@ static void touch(struct qjob *job, int64_t position)
     }
 }
 
+static void use(struct qworker *worker, const struct grant *grant, int sign)
+{
+    worker->used.cpus += sign * grant->cpus;
+    worker->used.memory += sign * grant->memory;
+    worker->used.disk += sign * grant->disk;
+    worker->used.gpus += sign * grant->gpus;
+}
+
+/* What a task holds of which nothing else is known: what its class asks first. */
+static struct grant asked(const struct qclass *class)
+{
+    const struct resources *want = class->spec.options;
+    struct grant grant = { .cpus = 1 };
+
+    if (class->spec.option_count) {
+        grant.cpus = want->cpus.least;
+        grant.memory = want->memory.least;
+        grant.disk = want->disk.least;
+        grant.gpus = want->gpus;
+    }
+    return grant;
+}
+
 /* Out of whatever list and figure its state had put the task in. */
 static void task_leave(struct queue *queue, struct qtask *task)
 {
@@ -254,6 +279,7 @@ static void task_leave(struct queue *queue, struct qtask *task)
     heap_del(&queue->wakes, &task->wake);
     list_del(&task->link);
     if (task->worker) {
+        use(task->worker, &task->grant, -1);
         task->worker->task_count--;
         task->worker->generation = ++queue->generation;
         if (task->worker->task_count == 0)
@@ -268,7 +294,10 @@ static void task_enter_active(struct qtask *task, struct qworker *worker)
     task->job->active++;
     task->job->class->active++;
     task->worker = worker;
+    if (task->grant.cpus == 0)
+        task->grant = asked(task->job->class);
     if (worker) {
+        use(worker, &task->grant, 1);
         list_add_tail(&worker->tasks, &task->link);
         worker->task_count++;
     }
@@ -286,7 +315,8 @@ static void task_enter_pending(struct queue *queue, struct qtask *task, int64_t 
         task->waits = true;
         job->asleep_count++;
     } else if (wait > 0) {
-        /* Waits by the monotonic clock from here on, so that a clock set back does not stretch it. */
+        /* Waits by the monotonic clock from here on, so that a clock set back does not stretch it.
+         */
         heap_put(&queue->wakes, &task->wake, queue->time.now_mono_ms + wait);
         job->asleep_count++;
     } else {
@@ -316,11 +346,11 @@ static void task_free(struct queue *queue, struct qtask *task)
 
 static void tasks_free(struct queue *queue, struct list *tasks)
 {
-    list_each_safe(at, tasks)
-        task_free(queue, list_item(at, struct qtask, link));
+    list_each_safe(at, tasks) task_free(queue, list_item(at, struct qtask, link));
 }
 
-/* ---- dependencies -------------------------------------------------------------------------------------- */
+/* ---- dependencies
+ * -------------------------------------------------------------------------------------- */
 
 static bool holds(enum on_outcome wanted, enum on_outcome got)
 {
@@ -424,8 +454,8 @@ static void apply_dependency(struct queue *queue, const struct dependency_row *r
     recount(queue, job);
 }
 
-void queue_resolve(struct queue *queue, const struct todo_item *asked, int rc, enum on_outcome outcome,
-                   struct queue_todo *todo)
+void queue_resolve(struct queue *queue, const struct todo_item *asked, int rc,
+                   enum on_outcome outcome, struct queue_todo *todo)
 {
     const struct dependency_row *row = &asked->dependency;
 
@@ -440,7 +470,8 @@ void queue_resolve(struct queue *queue, const struct todo_item *asked, int rc, e
 static void tell_each(struct queue *queue, struct qjob *job, int64_t index, enum on_outcome outcome,
                       struct queue_todo *todo)
 {
-    list_each(at, &job->dependents) {
+    list_each(at, &job->dependents)
+    {
         const struct dependency_row *row = &list_item(at, struct edge, of)->row;
 
         if (row->each)
@@ -452,7 +483,8 @@ static void tell_each(struct queue *queue, struct qjob *job, int64_t index, enum
 static void tell_ended(struct queue *queue, struct qjob *job, enum on_outcome outcome,
                        struct queue_todo *todo)
 {
-    list_each_safe(at, &job->dependents) {
+    list_each_safe(at, &job->dependents)
+    {
         struct edge *edge = list_item(at, struct edge, of);
 
         list_del(&edge->of);
@@ -465,7 +497,8 @@ static void tell_ended(struct queue *queue, struct qjob *job, enum on_outcome ou
     }
 }
 
-/* ---- changes -------------------------------------------------------------------------------------------- */
+/* ---- changes
+ * -------------------------------------------------------------------------------------------- */
 
 static void apply_class(struct queue *queue, int64_t id, const char *key)
 {
@@ -508,7 +541,8 @@ static struct qjob *job_new(struct queue *queue, const struct job_row *row)
 
 static void drop_returned(struct queue *queue, struct qjob *job)
 {
-    list_each_safe(at, &job->returned) {
+    list_each_safe(at, &job->returned)
+    {
         struct qtask *task = list_item(at, struct qtask, link);
 
         task_leave(queue, task);
@@ -559,6 +593,7 @@ static void apply_task_active(struct queue *queue, struct qtask *task, const str
 
     task_enter_active(task, queue_worker(queue, row->worker));
     task->attempt = row->attempt;
+    task->started_ms = row->started_ms;
     task->cancel_asked = row->cancel_asked;
     if (newly_asked) {
         struct todo_item *item = todo_add(todo);
@@ -570,7 +605,8 @@ static void apply_task_active(struct queue *queue, struct qtask *task, const str
     }
 }
 
-/* A ready position got a row by other means (cancelled or held alone): it is not picked as untouched. */
+/* A ready position got a row by other means (cancelled or held alone): it is not picked as
+ * untouched. */
 static void each_forget(struct qjob *job, int64_t position)
 {
     struct each_wait *each = job->each;
@@ -606,11 +642,14 @@ static void apply_task(struct queue *queue, const struct task_row *row, struct q
     task->state = row->state;
     if (task_state_final(row->state)) {
         task_free(queue, task);
-        tell_each(queue, job, row->index, row->state == TASK_SUCCEEDED ? ON_SUCCESS : ON_FAILURE, todo);
+        tell_each(queue, job, row->index, row->state == TASK_SUCCEEDED ? ON_SUCCESS : ON_FAILURE,
+                  todo);
     } else if (is_active(row->state)) {
         apply_task_active(queue, task, row, todo);
     } else {
         task->cancel_asked = false;
+        task->attempt = row->attempt;
+        task->grant = (struct grant){ .cpus = 0 };
         if (row->state == TASK_PENDING)
             task_enter_pending(queue, task, row->not_before_ms);
     }
@@ -619,7 +658,8 @@ static void apply_task(struct queue *queue, const struct task_row *row, struct q
 
 static void worker_gone(struct queue *queue, struct qworker *worker)
 {
-    list_each_safe(at, &worker->tasks) {
+    list_each_safe(at, &worker->tasks)
+    {
         struct qtask *task = list_item(at, struct qtask, link);
 
         list_del(&task->link); /* its own change will follow */
@@ -711,7 +751,9 @@ void queue_apply(struct queue *queue, const struct change *change, struct queue_
     }
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void wake_tasks(struct queue *queue)
 {
@@ -761,7 +803,9 @@ int64_t queue_tick(struct queue *queue, struct queue_todo *todo)
     return next;
 }
 
-/* ---- picking ------------------------------------------------------------------------------------------------ */
+/* ---- picking
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct qtask *next_ready(struct queue *queue, struct qjob *job)
 {
@@ -823,7 +867,9 @@ void queue_unpick(struct queue *queue, const struct pick *pick)
     recount(queue, job);
 }
 
-/* ---- why not ------------------------------------------------------------------------------------------------- */
+/* ---- why not
+ * -------------------------------------------------------------------------------------------------
+ */
 
 enum reason queue_wait_reason(const struct queue *queue, int64_t id, int64_t index)
 {

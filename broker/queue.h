@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* queue.h - memory's index over what is unfinished: classes, jobs, tasks with rows, workers.
  *
- * Built from the store's change records alone, at start and ever after, by queue_apply(); nothing else
- * moves a task.  What the scheduler's thread has picked but not yet committed is marked `picked`.  Holds
- * no policy and does no I/O; time is an argument.  All functions want queue->lock held, apart from
- * queue_new and queue_free. */
+ * Built from the store's change records alone, at start and ever after, by queue_apply(); nothing
+ * else moves a task.  What the scheduler's thread has picked but not yet committed is marked
+ * `picked`.  Holds no policy and does no I/O; time is an argument.  All functions want queue->lock
+ * held, apart from queue_new and queue_free. */
 #ifndef SPILLWAY_QUEUE_H
 #define SPILLWAY_QUEUE_H
 
@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "conf/job.h"
+#include "lease.h"
 #include "store/store.h"
 
 struct qclass {
@@ -50,23 +51,23 @@ struct qjob {
     struct heap_item begin;    /* in queue->begins, while it begins later */
     struct heap_item deadline; /* in queue->deadlines */
     int64_t tasks, parallel;
-    int64_t next_position;     /* none from here on was touched, but for those in `beyond` */
-    int64_t active;            /* leased or further, and picked */
+    int64_t next_position; /* none from here on was touched, but for those in `beyond` */
+    int64_t active;        /* leased or further, and picked */
     int64_t submitted_ms;
-    int64_t ready, pending;    /* its share of the class's */
+    int64_t ready, pending; /* its share of the class's */
     enum task_state rest_state;
-    int waits;                 /* dependencies on whole jobs that have not come true */
+    int waits; /* dependencies on whole jobs that have not come true */
     bool ended;
-    struct index_set *array;   /* NULL: a plain job */
-    struct list retries;       /* tasks with rows that are pending and awake */
+    struct index_set *array; /* NULL: a plain job */
+    struct list retries;     /* tasks with rows that are pending and awake */
     int64_t retries_count;
-    int64_t asleep_count;      /* tasks with rows that are pending and back off, or wait one by one */
-    struct list picks;         /* picked, no word from the store yet */
-    struct list returned;      /* picked once, given back before they had a row */
+    int64_t asleep_count; /* tasks with rows that are pending and back off, or wait one by one */
+    struct list picks;    /* picked, no word from the store yet */
+    struct list returned; /* picked once, given back before they had a row */
     int64_t returned_count;
-    struct each_wait *each;    /* NULL: none */
-    struct list dependents;    /* struct edge.of */
-    struct map beyond;         /* position + 1 -> itself: at or beyond next_position, but not untouched */
+    struct each_wait *each; /* NULL: none */
+    struct list dependents; /* struct edge.of */
+    struct map beyond; /* position + 1 -> itself: at or beyond next_position, but not untouched */
 };
 
 struct qtask {
@@ -75,10 +76,11 @@ struct qtask {
     enum task_state state;
     int64_t attempt;
     struct qworker *worker;
-    unsigned alternative; /* which of the class's resources it was leased for */
+    struct grant grant; /* what it holds of its worker */
+    int64_t started_ms; /* of the current attempt; 0: not yet */
     bool has_row, picked, cancel_asked;
-    bool waits;           /* has a row, but its own dependencies are open */
-    struct list link;     /* in job->retries, ->picks, ->returned or worker->tasks */
+    bool waits;            /* has a row, but its own dependencies are open */
+    struct list link;      /* in job->retries, ->picks, ->returned or worker->tasks */
     struct heap_item wake; /* in queue->wakes, while it backs off */
 };
 
@@ -88,12 +90,12 @@ struct qworker {
     enum worker_state state;
     int64_t class_id;
     int64_t created_ms, joined_ms;
-    int64_t idle_since_ms;    /* wall; while it has no task */
-    int cpus, gpus;           /* as joined; 0 before */
+    int64_t idle_since_ms; /* wall; while it has no task */
+    int cpus, gpus;        /* as joined; 0 before */
     int64_t memory, disk;
-    struct list tasks;        /* struct qtask.link */
+    struct grant used; /* by its tasks, those leased ahead included */
+    struct list tasks; /* struct qtask.link */
     int64_t task_count;
-    void *sites_data;         /* of reconcile.c */
     uint64_t generation;
 };
 
@@ -109,7 +111,7 @@ struct queue_todo {
         enum reason reason;
         struct dependency_row dependency;
         int64_t attempt, worker;
-    } *items;
+    } * items;
     size_t count, room;
 };
 void queue_todo_free(struct queue_todo *todo);
@@ -118,13 +120,13 @@ struct queue {
     pthread_mutex_t lock;
     struct map classes, jobs, tasks, workers; /* by id; tasks by queue_task_key() */
     struct map workers_by_name;
-    struct heap wakes;      /* of tasks, monotonic ms */
-    struct heap begins;     /* of jobs, monotonic ms */
-    struct heap deadlines;  /* wall ms */
-    uint64_t generation;    /* of anything */
+    struct heap wakes;     /* of tasks, monotonic ms */
+    struct heap begins;    /* of jobs, monotonic ms */
+    struct heap deadlines; /* wall ms */
+    uint64_t generation;   /* of anything */
     struct {
         int64_t now_wall_ms, now_mono_ms;
-    } time;                 /* set by the caller before queue_apply and queue_tick */
+    } time; /* set by the caller before queue_apply and queue_tick */
 };
 
 struct queue *queue_new(void);
@@ -134,12 +136,12 @@ void queue_apply(struct queue *queue, const struct change *change, struct queue_
 /* The answer to TODO_OUTCOME: `rc` and `outcome` are store_outcome()'s. */
 void queue_resolve(struct queue *queue, const struct todo_item *asked, int rc,
                    enum on_outcome outcome, struct queue_todo *todo);
-/* Wake what has slept long enough, end what is past its deadline.  Returns the monotonic ms at which to
- * call again, INT64_MAX: no need. */
+/* Wake what has slept long enough, end what is past its deadline.  Returns the monotonic ms at
+ * which to call again, INT64_MAX: no need. */
 int64_t queue_tick(struct queue *queue, struct queue_todo *todo);
 
-/* Take up to `most` ready tasks of a class, oldest job first.  They count as active until the store's
- * change arrives or queue_unpick() gives them back.  Returns how many. */
+/* Take up to `most` ready tasks of a class, oldest job first.  They count as active until the
+ * store's change arrives or queue_unpick() gives them back.  Returns how many. */
 struct pick {
     int64_t job, index;
     struct qtask *task; /* while the lock is held */
@@ -152,8 +154,8 @@ struct qjob *queue_job(const struct queue *queue, int64_t id);
 struct qworker *queue_worker(const struct queue *queue, int64_t id);
 /* The task with a row, or picked; NULL: untouched or ended. */
 struct qtask *queue_task(const struct queue *queue, int64_t job, int64_t index);
-/* Why a pending task of this job does not start, as far as the job itself is the cause: REASON_NONE when
- * it is ready. */
+/* Why a pending task of this job does not start, as far as the job itself is the cause: REASON_NONE
+ * when it is ready. */
 enum reason queue_wait_reason(const struct queue *queue, int64_t job, int64_t index);
 
 #endif

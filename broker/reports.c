@@ -71,8 +71,8 @@ static int read_times(const json_t *object, struct report *report, struct err *e
         const char *key;
         int64_t *out;
     } fields[] = {
-        { "started", &report->started_ms }, { "finished", &report->finished_ms },
-        { "wall_ms", &report->wall_ms },    { "cpu_ms", &report->cpu_ms },
+        { "started", &report->started_ms },    { "finished", &report->finished_ms },
+        { "wall_ms", &report->wall_ms },       { "cpu_ms", &report->cpu_ms },
         { "max_rss_bytes", &report->max_rss },
     };
 
@@ -238,8 +238,8 @@ static void check_outputs(struct reports *reports, struct store *store, struct r
     }
 }
 
-void reports_commit(struct reports *reports, struct store *store, int64_t worker, store_judge *judge,
-                    void *arg, store_done *done, void *done_arg)
+void reports_commit(struct reports *reports, struct store *store, int64_t worker,
+                    store_judge *judge, void *arg, store_done *done, void *done_arg)
 {
     for (size_t i = 0; i < reports->count; i++)
         check_outputs(reports, store, &reports->list[i]);

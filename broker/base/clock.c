@@ -36,3 +36,26 @@ void clock_sleep_ms(int64_t ms)
     while (nanosleep(&span, &span) < 0 && errno == EINTR)
         ;
 }
+
+/* Conditions know no CLOCK_BOOTTIME: the span that is left is put onto the clock that they know. */
+struct timespec clock_cond_until(int64_t mono_ms)
+{
+    int64_t left_ms = mono_ms - clock_mono_ms(), until_us;
+
+    if (left_ms < 0)
+        left_ms = 0;
+    if (left_ms > 86400000)
+        left_ms = 86400000; /* whoever waits for longer looks again */
+    until_us = read_us(CLOCK_MONOTONIC) + left_ms * 1000;
+    return (struct timespec){ .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+}
+
+void clock_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}

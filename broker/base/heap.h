@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* heap.h - a priority queue of things that hold their own place in it, smallest key first.
  *
- * Equal keys come out in no order.  A thing may be in as many heaps as it has items.  One thread at a
- * time. */
+ * Equal keys come out in no order.  A thing may be in as many heaps as it has items.  One thread at
+ * a time. */
 #ifndef SPILLWAY_HEAP_H
 #define SPILLWAY_HEAP_H
 
@@ -19,8 +19,11 @@ struct heap {
     size_t count, room;
 };
 
-#define HEAP_INIT { .items = NULL, .count = 0, .room = 0 }
-#define heap_owner(item, type, member) ((type *)(void *)((char *)(item) - offsetof(type, member)))
+#define HEAP_INIT                            \
+    {                                        \
+        .items = NULL, .count = 0, .room = 0 \
+    }
+#define heap_owner(item, type, member) ((type *)(void *)((char *)(item)-offsetof(type, member)))
 
 void heap_fini(struct heap *heap); /* the items are the caller's */
 /* Put in, or move to a new key when it is in already. */

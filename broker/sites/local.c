@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* local.c - this machine as a site.
  *
- * A worker is an agent started as a child, with a folder of its own below the site's.  The folder is
- * made first and holds a file `pid` ("PID START") once the agent runs, START being the process's start
- * time in clock ticks (proc(5), stat, field 22): a pid that was used again for another process is not
- * ours.  The agent outlives the broker; a later broker finds it by its folder.  Destroying is left to
- * `spillway-agent --reap`, which knows every process that a worker's jobs have started. */
+ * A worker is an agent started as a child, with a folder of its own below the site's.  The folder
+ * is made first and holds a file `pid` ("PID START") once the agent runs, START being the process's
+ * start time in clock ticks (proc(5), stat, field 22): a pid that was used again for another
+ * process is not ours.  The agent outlives the broker; a later broker finds it by its folder.
+ * Destroying is left to `spillway-agent --reap`, which knows every process that a worker's jobs
+ * have started. */
 #include "sites/local.h"
 
 #include <dirent.h>
@@ -44,7 +45,7 @@ struct local {
     char *workers; /* the folder that holds a folder a worker */
     char *agent;   /* the program */
     int64_t cpus, memory;
-    int watch; /* epoll over the children's pidfds */
+    int watch;           /* epoll over the children's pidfds */
     struct map children; /* name -> struct child */
 };
 
@@ -117,7 +118,8 @@ static int local_open(const struct site_conf *conf, const char *dir, void **self
     return 0;
 }
 
-/* ---- what there is ----------------------------------------------------------------------------- */
+/* ---- what there is -----------------------------------------------------------------------------
+ */
 
 static int cpus_here(void)
 {
@@ -165,8 +167,7 @@ static char *gpu_model(void)
     char *model = NULL;
 
     while (dir && !model && (entry = readdir(dir))) {
-        own_str char *path =
-            xasprintf("/proc/driver/nvidia/gpus/%s/information", entry->d_name);
+        own_str char *path = xasprintf("/proc/driver/nvidia/gpus/%s/information", entry->d_name);
         char *line;
 
         buf_clear(&text);
@@ -204,7 +205,8 @@ static int local_probe(void *self, int64_t deadline_mono_ms, struct probe *out, 
     return 0;
 }
 
-/* ---- workers ------------------------------------------------------------------------------------ */
+/* ---- workers ------------------------------------------------------------------------------------
+ */
 
 /* Start time of a process in ticks since boot; -1: no such process, or only its ashes. */
 static int64_t start_ticks(pid_t pid)
@@ -276,7 +278,8 @@ static void child_watch(struct local *local, const char *name, pid_t pid)
     epoll_ctl(local->watch, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Agents leave the broker's process group and session, so that a Ctrl-C at its terminal spares them. */
+/* Agents leave the broker's process group and session, so that a Ctrl-C at its terminal spares
+ * them. */
 static int spawn(char *const argv[], int in, int out, pid_t *pid, struct err *err)
 {
     posix_spawn_file_actions_t actions;
@@ -295,8 +298,8 @@ static int spawn(char *const argv[], int in, int out, pid_t *pid, struct err *er
     sigdelset(&all, SIGSTOP);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     rc = posix_spawn(pid, argv[0], &actions, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -507,6 +510,7 @@ static int local_watch_fd(void *self)
 const struct site_driver local_driver = {
     .type = "local",
     .settle_ms = 0,
+    .single = true,
     .open = local_open,
     .close = local_close,
     .probe = local_probe,

@@ -149,9 +149,9 @@ const char *site_name(const struct site *site)
     return site->conf->name;
 }
 
-int64_t site_settle_ms(const struct site *site)
+const struct site_driver *site_traits(const struct site *site)
 {
-    return site->driver->settle_ms;
+    return site->driver;
 }
 
 int site_watch_fd(struct site *site)
@@ -211,7 +211,8 @@ void site_shape_breaker(struct site *site, const char *name, struct breaker *out
     pthread_mutex_unlock(&site->lock);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------ */
+/* ---- calls ------------------------------------------------------------------------------------
+ */
 
 /* Whose fault it is decides what closes: the flavor alone, the whole site, or nothing. */
 static void note_fault(struct site *site, const char *shape, const struct err *err)

@@ -25,21 +25,22 @@ struct site_offer {
 /* The site's health at one instant, copied out. */
 struct site_health {
     enum site_mode mode;
-    bool up;             /* the last call that says so was answered */
-    char why[256];       /* the last fault's words, "" when there is none */
-    enum fault fault;    /* its type */
-    int64_t fault_ms;    /* wall time of the last fault; 0: none */
+    bool up;          /* the last call that says so was answered */
+    char why[256];    /* the last fault's words, "" when there is none */
+    enum fault fault; /* its type */
+    int64_t fault_ms; /* wall time of the last fault; 0: none */
     struct breaker breaker;
     int64_t calls, faults; /* since start */
 };
 
-/* `conf` must outlive the site; its folder is STATE/sites/NAME.  An unknown type is FAULT_INVALID and
- * names those there are. */
+/* `conf` must outlive the site; its folder is STATE/sites/NAME.  An unknown type is FAULT_INVALID
+ * and names those there are. */
 int site_open(const struct site_conf *conf, const char *state, struct site **out, struct err *err);
 void site_close(struct site *site);
 const struct site_conf *site_conf_of(const struct site *site);
 const char *site_name(const struct site *site);
-int64_t site_settle_ms(const struct site *site);
+/* What kind of site it is: settle_ms, single, per_image. */
+const struct site_driver *site_traits(const struct site *site);
 /* The driver's watch descriptor, or -1. */
 int site_watch_fd(struct site *site);
 

@@ -82,6 +82,8 @@ struct site_conf; /* broker/conf/site.h */
 struct site_driver {
     const char *type;  /* as in `type:` of a site file */
     int64_t settle_ms; /* a listing taken this long after a change surely shows it */
+    bool single;       /* the site is the broker's own machine: one worker, reached by its socket */
+    bool per_image;    /* a worker made for a container serves that class alone */
 
     /* Read this site's part of the configuration.  No network: a broken site must not stop the broker.
      * `dir`: a folder of this site's own, for what it must keep; made by who first needs it. */

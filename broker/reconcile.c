@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reconcile.c - make a site and our record of it agree.
+ *
+ * The site's list is the truth about what exists, our rows about what should.  The list is taken
+ * before the rows: a worker created in between is then absent from the list but present as an
+ * intent, and is left alone; the other order would delete it. */
+#include "reconcile.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/own.h"
+
+#define CALL_MS        60000 /* one call to the site */
+#define DIAGNOSE_MOST  16384
+#define RETRY_FIRST_MS 1000
+#define RETRY_MOST_MS  300000
+
+struct make_item {
+    struct list link;
+    int64_t worker;
+    char *name, *shape, *image, *project, *token;
+};
+
+/* Somebody waits for this thread to do one thing. */
+struct ask {
+    struct list link;
+    uint64_t number;
+    bool audit, reap, done;
+    int rc;
+    json_t *answer;
+    struct err err;
+};
+
+/* When a worker's removal is tried again. */
+struct retry {
+    int64_t worker, at_mono_ms, wait_ms;
+};
+
+struct reconcile {
+    struct reconcile_options options;
+    char *url, *pin;
+    pthread_t thread;
+    pthread_mutex_t lock; /* makes, asks, stop */
+    pthread_cond_t answered;
+    struct list makes, asks;
+    uint64_t last_ask;
+    bool stop, look;
+    int wake;
+    int64_t probe_mono_ms, list_mono_ms; /* next */
+    struct map retries;                  /* worker id -> struct retry */
+};
+
+/* A worker's row as the list is compared with it. */
+struct row {
+    int64_t id, created_ms, joined_ms;
+    enum worker_state state;
+    char name[96];
+    char shape[64];
+    bool listed;
+};
+
+static const char *name_of(const struct reconcile *r)
+{
+    return site_name(r->options.site);
+}
+
+const char *reconcile_site(const struct reconcile *r)
+{
+    return name_of(r);
+}
+
+static const struct site_conf *conf_of(const struct reconcile *r)
+{
+    return site_conf_of(r->options.site);
+}
+
+/* ---- making
+ * ------------------------------------------------------------------------------------------ */
+
+static void make_free(struct make_item *item)
+{
+    list_del(&item->link);
+    free(item->name);
+    free(item->shape);
+    free(item->image);
+    free(item->project);
+    free(item->token);
+    free(item);
+}
+
+static char *copy_or_null(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+void reconcile_make(struct reconcile *r, const struct make *make)
+{
+    struct make_item *item = xcalloc(1, sizeof *item);
+
+    item->worker = make->worker;
+    item->name = xstrdup(make->name);
+    item->shape = xstrdup(make->shape ? make->shape : "");
+    item->image = copy_or_null(make->image);
+    item->project = copy_or_null(make->project);
+    item->token = xstrdup(make->token);
+    pthread_mutex_lock(&r->lock);
+    list_add_tail(&r->makes, &item->link);
+    pthread_mutex_unlock(&r->lock);
+    reconcile_poke(r);
+}
+
+static char *boot_payload(const struct reconcile *r, const struct make_item *item)
+{
+    own_json json_t *boot =
+        json_pack("{s:s, s:s, s:s, s:I, s:s*}", "url", r->url, "worker", item->name, "token",
+                  item->token, "orphan_ms", (json_int_t)r->options.orphan_ms, "pin", r->pin);
+
+    return json_dumps(boot, JSON_COMPACT);
+}
+
+/* The end of a worker: its attempts go back to the queue, then it is removed. */
+static void end_worker(struct reconcile *r, int64_t id, enum reason reason, const char *detail)
+{
+    struct err err = ERR_INIT;
+
+    if (store_worker_set(r->options.store, id, WORKER_DESTROYING, reason, detail, &err) < 0)
+        log_error("site %s: worker %lld: %s", name_of(r), (long long)id, err.text);
+    r->look = true;
+}
+
+static void note_fault(struct reconcile *r, int64_t worker, const char *what)
+{
+    struct event_row event = { .kind = "site.fault", .index = -1, .worker = worker };
+
+    event.site = name_of(r);
+    event.detail = what;
+    store_event_add(r->options.store, &event, NULL);
+    log_warn("%s", what);
+}
+
+static void make_one(struct reconcile *r, struct make_item *item)
+{
+    own_str char *boot = boot_payload(r, item);
+    struct err err = ERR_INIT;
+    struct order order = {
+        .name = item->name,
+        .broker = store_uuid(r->options.store),
+        .worker = item->worker,
+        .shape = item->shape,
+        .image = item->image,
+        .project = item->project,
+        .boot = boot,
+        .deadline_mono_ms = clock_mono_ms() + CALL_MS,
+    };
+
+    /* Said before the call: an agent may be quicker to join than the call to return. */
+    if (store_worker_set(r->options.store, item->worker, WORKER_BOOTING, REASON_NONE, NULL, &err) <
+        0) {
+        log_error("site %s: worker %s: %s", name_of(r), item->name, err.text);
+        return;
+    }
+    if (site_create(r->options.site, &order, &err) == 0)
+        return;
+    note_fault(r, item->worker, err.text);
+    end_worker(r, item->worker, REASON_BOOT, err.text);
+    r->options.changed(r->options.arg);
+}
+
+/* ---- removing
+ * ----------------------------------------------------------------------------------------- */
+
+static bool retry_due(struct reconcile *r, int64_t worker)
+{
+    const struct retry *retry = map_get(&r->retries, (uint64_t)worker);
+
+    return !retry || retry->at_mono_ms <= clock_mono_ms();
+}
+
+static void retry_later(struct reconcile *r, int64_t worker)
+{
+    struct retry *retry = map_get(&r->retries, (uint64_t)worker);
+
+    if (!retry) {
+        retry = xcalloc(1, sizeof *retry);
+        retry->worker = worker;
+        map_put(&r->retries, (uint64_t)worker, retry);
+    }
+    retry->wait_ms = retry->wait_ms ? retry->wait_ms * 2 : RETRY_FIRST_MS;
+    if (retry->wait_ms > RETRY_MOST_MS)
+        retry->wait_ms = RETRY_MOST_MS;
+    retry->at_mono_ms = clock_mono_ms() + retry->wait_ms;
+}
+
+static void retry_done(struct reconcile *r, int64_t worker)
+{
+    free(map_del(&r->retries, (uint64_t)worker));
+}
+
+static void destroy_one(struct reconcile *r, const struct row *row)
+{
+    struct err err = ERR_INIT;
+
+    if (!retry_due(r, row->id))
+        return;
+    if (site_destroy(r->options.site, row->name, clock_mono_ms() + CALL_MS, &err) < 0)
+        note_fault(r, row->id, err.text);
+    /* Also after success: what is still listed by then is asked to go again. */
+    retry_later(r, row->id);
+}
+
+/* ---- comparing
+ * ------------------------------------------------------------------------------------------ */
+
+static size_t copy_rows(struct reconcile *r, struct row **out)
+{
+    struct queue *queue = r->options.queue;
+    struct qworker *worker;
+    size_t count = 0;
+
+    pthread_mutex_lock(&queue->lock);
+    *out = xcalloc(queue->workers.count + 1, sizeof **out);
+    for (size_t i = 0; (worker = map_next(&queue->workers, &i));) {
+        struct row *row = &(*out)[count];
+
+        if (strcmp(worker->site, name_of(r)) != 0)
+            continue;
+        row->id = worker->id;
+        row->created_ms = worker->created_ms;
+        row->joined_ms = worker->joined_ms;
+        row->state = worker->state;
+        snprintf(row->name, sizeof row->name, "%s", worker->name);
+        snprintf(row->shape, sizeof row->shape, "%s", worker->shape ? worker->shape : "");
+        count++;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return count;
+}
+
+static struct row *row_find(struct row *rows, size_t count, const char *name)
+{
+    for (size_t i = 0; name && i < count; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+/* The queue may lag behind the store by a moment: what neither knows is nobody's. */
+static bool has_row(struct reconcile *r, const char *name)
+{
+    own_buf struct buf strings = BUF_INIT(0);
+    struct worker_row row;
+    int rc = store_worker_find(r->options.store, name, &row, &strings, NULL);
+
+    return rc < 0 || (rc == 0 && row.state != WORKER_GONE);
+}
+
+static void reap_stray(struct reconcile *r, const struct resource *resource)
+{
+    struct err err = ERR_INIT;
+    own_str char *what = NULL;
+
+    if (!resource->name || has_row(r, resource->name))
+        return;
+    what = xasprintf("site %s: %s %s bears our mark but has no worker: removed", name_of(r),
+                     resource->kind, resource->id);
+    note_fault(r, 0, what);
+    if (site_destroy(r->options.site, resource->name, clock_mono_ms() + CALL_MS, &err) < 0)
+        note_fault(r, 0, err.text);
+}
+
+static void keep_diagnosis(struct reconcile *r, const struct row *row, enum reason reason,
+                           const char *words)
+{
+    own_buf struct buf text = BUF_INIT(DIAGNOSE_MOST);
+    struct err err = ERR_INIT;
+
+    buf_printf(&text, "%s", words);
+    if (reason == REASON_BOOT) {
+        buf_puts(&text, "\n");
+        site_diagnose(r->options.site, row->name, clock_mono_ms() + CALL_MS, &text, &err);
+        site_failed(r->options.site, row->shape, words);
+    }
+    end_worker(r, row->id, reason, buf_text(&text));
+}
+
+/* A worker that should be there. */
+static void check_live(struct reconcile *r, const struct row *row, const struct resource *resource,
+                       int64_t listed_ms)
+{
+    enum reason reason = row->joined_ms ? REASON_LOST : REASON_BOOT;
+
+    if (resource && (resource->state == INSTANCE_FAILED || resource->state == INSTANCE_GONE))
+        keep_diagnosis(r, row, reason,
+                       resource->detail ? resource->detail : "the site says it failed");
+    else if (!resource && row->created_ms + site_traits(r->options.site)->settle_ms < listed_ms)
+        keep_diagnosis(r, row, reason, "the site no longer lists it");
+    else if (!row->joined_ms && clock_wall_ms() - row->created_ms > conf_of(r)->boot_deadline_ms)
+        keep_diagnosis(r, row, REASON_BOOT, "its agent did not join in time");
+}
+
+static void check_row(struct reconcile *r, const struct row *row, const struct resource *resource,
+                      int64_t listed_ms)
+{
+    struct err err = ERR_INIT;
+
+    if (row->state == WORKER_INTENT)
+        return;
+    if (row->state != WORKER_DESTROYING) {
+        check_live(r, row, resource, listed_ms);
+        return;
+    }
+    r->look = true;
+    if (resource || !map_get(&r->retries, (uint64_t)row->id)) {
+        destroy_one(r, row);
+    } else if (store_worker_absent(r->options.store, row->id, listed_ms,
+                                   site_traits(r->options.site)->settle_ms + 50, &err) < 0) {
+        log_error("site %s: worker %s: %s", name_of(r), row->name, err.text);
+    }
+}
+
+static const struct resource *resource_find(const struct resources_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->list[i].name && strcmp(list->list[i].name, name) == 0)
+            return &list->list[i];
+    return NULL;
+}
+
+static void compare(struct reconcile *r, const struct resources_list *list, int64_t listed_ms)
+{
+    own_mem struct row *rows = NULL;
+    size_t count = copy_rows(r, &rows);
+
+    for (size_t i = 0; i < list->count; i++)
+        if (!row_find(rows, count, list->list[i].name))
+            reap_stray(r, &list->list[i]);
+    for (size_t i = 0; i < count; i++)
+        check_row(r, &rows[i], resource_find(list, rows[i].name), listed_ms);
+}
+
+static void forget_retries(struct reconcile *r)
+{
+    struct queue *queue = r->options.queue;
+    struct retry *retry;
+
+    for (size_t i = 0; (retry = map_next(&r->retries, &i));) {
+        bool gone;
+
+        pthread_mutex_lock(&queue->lock);
+        gone = !queue_worker(queue, retry->worker);
+        pthread_mutex_unlock(&queue->lock);
+        if (gone) {
+            retry_done(r, retry->worker);
+            i = 0;
+        }
+    }
+}
+
+static void look(struct reconcile *r)
+{
+    struct resources_list list = { .list = NULL };
+    struct err err = ERR_INIT;
+    int64_t listed_ms = clock_wall_ms();
+
+    r->look = false;
+    if (site_list(r->options.site, store_uuid(r->options.store), clock_mono_ms() + CALL_MS, &list,
+                  &err) < 0) {
+        note_fault(r, 0, err.text);
+    } else {
+        compare(r, &list, listed_ms);
+        resource_list_free(&list);
+    }
+    forget_retries(r);
+    r->list_mono_ms = clock_mono_ms() + (r->look ? site_traits(r->options.site)->settle_ms + 60
+                                                 : conf_of(r)->reconcile_ms);
+}
+
+static int probe(struct reconcile *r, struct err *err)
+{
+    int rc = site_probe(r->options.site, clock_mono_ms() + CALL_MS, err);
+
+    r->probe_mono_ms = clock_mono_ms() + conf_of(r)->probe_ms;
+    r->options.changed(r->options.arg);
+    return rc;
+}
+
+/* ---- questions
+ * ---------------------------------------------------------------------------------------------- */
+
+static int audit(struct reconcile *r, bool reap, json_t **out, struct err *err)
+{
+    static const char *const states[] = { "booting", "active", "failed", "gone" };
+    struct resources_list list = { .list = NULL };
+    json_t *resources = json_array();
+    int64_t reaped = 0;
+
+    if (site_list(r->options.site, store_uuid(r->options.store), clock_mono_ms() + CALL_MS, &list,
+                  err) < 0) {
+        json_decref(resources);
+        return -1;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        const struct resource *resource = &list.list[i];
+        bool owned = resource->name && has_row(r, resource->name);
+
+        json_array_append_new(
+            resources, json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:I, s:b}", "kind", resource->kind,
+                                 "id", resource->id, "worker", resource->name, "state",
+                                 states[resource->state], "detail", resource->detail, "age_s",
+                                 (json_int_t)((clock_wall_ms() - resource->created_ms) / 1000),
+                                 "owned", owned));
+        if (reap && !owned && resource->name &&
+            site_destroy(r->options.site, resource->name, clock_mono_ms() + CALL_MS, err) == 0)
+            reaped++;
+    }
+    resource_list_free(&list);
+    *out = json_pack("{s:s, s:o, s:I}", "site", name_of(r), "resources", resources, "reaped",
+                     (json_int_t)reaped);
+    return 0;
+}
+
+/* The asker waits; when it gave up it took its question out of the list. */
+static int ask(struct reconcile *r, struct ask *question, int64_t deadline_mono_ms, struct err *err)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&r->lock);
+    question->number = ++r->last_ask;
+    list_add_tail(&r->asks, &question->link);
+    reconcile_poke(r);
+    while (!question->done && !r->stop && rc == 0) {
+        struct timespec until = clock_cond_until(deadline_mono_ms);
+
+        rc = pthread_cond_timedwait(&r->answered, &r->lock, &until);
+    }
+    list_del(&question->link);
+    pthread_mutex_unlock(&r->lock);
+    if (!question->done)
+        return err_set(err, FAULT_TIMEOUT, "site %s did not answer in time; try again later",
+                       name_of(r));
+    if (question->rc < 0 && err)
+        *err = question->err;
+    return question->rc;
+}
+
+int reconcile_probe(struct reconcile *r, int64_t deadline_mono_ms, struct err *err)
+{
+    struct ask question = { .audit = false };
+
+    list_init(&question.link);
+    return ask(r, &question, deadline_mono_ms, err);
+}
+
+int reconcile_audit(struct reconcile *r, bool reap, int64_t deadline_mono_ms, json_t **out,
+                    struct err *err)
+{
+    struct ask question = { .audit = true, .reap = reap };
+    int rc;
+
+    list_init(&question.link);
+    rc = ask(r, &question, deadline_mono_ms, err);
+    *out = question.answer;
+    return rc;
+}
+
+/* The question stays on the asker's stack: it is only touched with the lock held. */
+static void answer_asks(struct reconcile *r)
+{
+    for (;;) {
+        struct ask *question;
+        uint64_t number;
+        bool is_audit, reap;
+        json_t *answer = NULL;
+        struct err err = ERR_INIT;
+        int rc;
+
+        pthread_mutex_lock(&r->lock);
+        if (list_empty(&r->asks)) {
+            pthread_mutex_unlock(&r->lock);
+            return;
+        }
+        question = list_item(r->asks.next, struct ask, link);
+        number = question->number;
+        is_audit = question->audit;
+        reap = question->reap;
+        pthread_mutex_unlock(&r->lock);
+        rc = is_audit ? audit(r, reap, &answer, &err) : probe(r, &err);
+        pthread_mutex_lock(&r->lock);
+        question = list_item(r->asks.next, struct ask, link);
+        if (!list_empty(&r->asks) && question->number == number) {
+            list_del(&question->link);
+            question->rc = rc;
+            question->answer = answer;
+            question->err = err;
+            question->done = true;
+            answer = NULL;
+        }
+        pthread_cond_broadcast(&r->answered);
+        pthread_mutex_unlock(&r->lock);
+        json_decref(answer);
+    }
+}
+
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------------
+ */
+
+void reconcile_poke(struct reconcile *r)
+{
+    uint64_t one = 1;
+
+    (void)!write(r->wake, &one, sizeof one);
+}
+
+static struct make_item *next_make(struct reconcile *r)
+{
+    struct make_item *item = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    if (!list_empty(&r->makes) && !r->stop) {
+        item = list_item(r->makes.next, struct make_item, link);
+        list_del(&item->link);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return item;
+}
+
+/* Whether any of its workers is on its way out, so that the next listing is due soon. */
+static bool has_leaving(struct reconcile *r)
+{
+    struct queue *queue = r->options.queue;
+    struct qworker *worker;
+    bool found = false;
+
+    pthread_mutex_lock(&queue->lock);
+    for (size_t i = 0; (worker = map_next(&queue->workers, &i));)
+        found |= worker->state == WORKER_DESTROYING && strcmp(worker->site, name_of(r)) == 0;
+    pthread_mutex_unlock(&queue->lock);
+    return found;
+}
+
+/* True: the driver saw a worker change. */
+static bool wait_for_work(struct reconcile *r)
+{
+    int watch = site_watch_fd(r->options.site);
+    struct pollfd fds[2] = { { .fd = r->wake, .events = POLLIN },
+                             { .fd = watch, .events = POLLIN } };
+    int64_t now = clock_mono_ms();
+    int64_t next = r->probe_mono_ms < r->list_mono_ms ? r->probe_mono_ms : r->list_mono_ms;
+    uint64_t count;
+
+    if (poll(fds, watch >= 0 ? 2 : 1,
+             next > now ? (int)(next - now < 60000 ? next - now : 60000) : 0) < 0)
+        return false;
+    if (fds[0].revents)
+        (void)!read(r->wake, &count, sizeof count);
+    return watch >= 0 && fds[1].revents;
+}
+
+static bool stopping(struct reconcile *r)
+{
+    bool stop;
+
+    pthread_mutex_lock(&r->lock);
+    stop = r->stop;
+    pthread_mutex_unlock(&r->lock);
+    return stop;
+}
+
+static void *run(void *arg)
+{
+    struct reconcile *r = arg;
+    struct make_item *item;
+    struct err err = ERR_INIT;
+
+    if (probe(r, &err) < 0)
+        note_fault(r, 0, err.text);
+    while (!stopping(r)) {
+        bool seen = wait_for_work(r);
+
+        while ((item = next_make(r))) {
+            make_one(r, item);
+            make_free(item);
+        }
+        answer_asks(r);
+        if (seen || clock_mono_ms() >= r->list_mono_ms || (!r->look && has_leaving(r)))
+            look(r);
+        if (clock_mono_ms() >= r->probe_mono_ms && probe(r, &err) < 0)
+            note_fault(r, 0, err.text);
+    }
+    return NULL;
+}
+
+static void reconcile_free(struct reconcile *r)
+{
+    struct retry *retry;
+
+    list_each_safe(at, &r->makes) make_free(list_item(at, struct make_item, link));
+    for (size_t i = 0; (retry = map_next(&r->retries, &i));)
+        free(retry);
+    map_fini(&r->retries);
+    close(r->wake);
+    pthread_cond_destroy(&r->answered);
+    pthread_mutex_destroy(&r->lock);
+    free(r->url);
+    free(r->pin);
+    free(r);
+}
+
+int reconcile_start(const struct reconcile_options *options, struct reconcile **out,
+                    struct err *err)
+{
+    struct reconcile *r = xcalloc(1, sizeof *r);
+
+    r->options = *options;
+    r->url = xstrdup(options->url);
+    r->pin = copy_or_null(options->pin);
+    list_init(&r->makes);
+    list_init(&r->asks);
+    r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_mutex_init(&r->lock, NULL);
+    clock_cond_init(&r->answered);
+    if (r->wake < 0 || (errno = pthread_create(&r->thread, NULL, run, r))) {
+        err_sys(err, "start the thread of site %s", name_of(r));
+        reconcile_free(r);
+        return -1;
+    }
+    *out = r;
+    return 0;
+}
+
+void reconcile_stop(struct reconcile *r)
+{
+    if (!r)
+        return;
+    pthread_mutex_lock(&r->lock);
+    r->stop = true;
+    pthread_cond_broadcast(&r->answered);
+    pthread_mutex_unlock(&r->lock);
+    reconcile_poke(r);
+    pthread_join(r->thread, NULL);
+    reconcile_free(r);
+}

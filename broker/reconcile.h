@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reconcile.h - a thread per site: makes and removes its workers, and keeps record and site in
+ * step. */
+#ifndef SPILLWAY_RECONCILE_H
+#define SPILLWAY_RECONCILE_H
+
+#include "queue.h"
+#include "sites/site.h"
+#include "store/store.h"
+
+struct reconcile;
+struct reconcile_options {
+    struct store *store;
+    struct queue *queue;
+    struct site *site;
+    const char *url, *pin; /* how this site's agents reach the broker; pin NULL: none */
+    int64_t orphan_ms;
+    void (*changed)(void *arg); /* the site's offer or health is another: decide anew */
+    void *arg;
+};
+/* Strings are copied.  The thread starts with a listing and a probe. */
+int reconcile_start(const struct reconcile_options *options, struct reconcile **out,
+                    struct err *err);
+/* Ends after the call that is under way. */
+void reconcile_stop(struct reconcile *reconcile);
+
+/* The site's name. */
+const char *reconcile_site(const struct reconcile *reconcile);
+
+/* A worker whose row is there (INTENT) is to be made; `token` is its join token.  Any thread. */
+struct make {
+    int64_t worker;
+    const char *name, *shape, *image, *project, *token;
+};
+void reconcile_make(struct reconcile *reconcile, const struct make *make);
+/* Something about its workers changed: look. */
+void reconcile_poke(struct reconcile *reconcile);
+/* Probe now, and wait for it up to the deadline. */
+int reconcile_probe(struct reconcile *reconcile, int64_t deadline_mono_ms, struct err *err);
+/* All that bears our mark there: {"resources": [{"kind", "id", "worker", "state", "age_s",
+ * "owned"}…], "reaped": N}. */
+int reconcile_audit(struct reconcile *reconcile, bool reap, int64_t deadline_mono_ms, json_t **out,
+                    struct err *err);
+
+#endif

@@ -1,0 +1,893 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world.c - building snapshots. */
+#include "world.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/own.h"
+#include "sched/share.h"
+
+/* The part of a class that its description fixes, in the scheduler's words. */
+struct wclass {
+    struct qclass *class;
+    struct sched_class fixed;
+    struct learned run;
+    bool dirty;    /* `run` changed since it was saved */
+    uint64_t made; /* configuration it was made under */
+    int place;     /* in the snapshot of pass `pass` */
+    uint64_t pass;
+    struct arena arena;
+};
+
+struct wboot {
+    char *key; /* "SITE/IMAGE/SHAPE" */
+    struct learned boot;
+    bool dirty;
+};
+
+struct wshare {
+    char *key; /* "PROJECT" or "PROJECT/USER" */
+    struct share share;
+    bool dirty;
+};
+
+struct world {
+    const struct broker_conf *conf;
+    struct site *const *sites;
+    size_t site_count;
+    uint64_t configuration; /* changes with world_configure */
+    uint64_t pass, last_generation;
+    struct names names;
+    struct map classes;         /* id -> struct wclass */
+    struct map boots;           /* key -> struct wboot */
+    struct map shares;          /* key -> struct wshare */
+    struct map runs;            /* class id -> learned text waiting for its class */
+    struct named_limit *limits; /* those configured, and those that jobs name */
+    size_t limit_count;
+    struct room whole;  /* of all sites together, for shares */
+    struct arena arena; /* of the snapshot */
+    struct sched_snapshot snapshot;
+    struct qclass **place_class;
+    struct qworker **place_worker;
+};
+
+struct world *world_new(void)
+{
+    struct world *world = xcalloc(1, sizeof *world);
+
+    world->names = (struct names)NAMES_INIT;
+    world->boots.strings = world->shares.strings = true;
+    return world;
+}
+
+static void wclass_free(struct wclass *wclass)
+{
+    arena_free(&wclass->arena);
+    free(wclass);
+}
+
+void world_free(struct world *world)
+{
+    struct wclass *wclass;
+    struct wboot *boot;
+    struct wshare *share;
+    void *text;
+
+    if (!world)
+        return;
+    for (size_t i = 0; (wclass = map_next(&world->classes, &i));)
+        wclass_free(wclass);
+    for (size_t i = 0; (boot = map_next(&world->boots, &i));) {
+        free(boot->key);
+        free(boot);
+    }
+    for (size_t i = 0; (share = map_next(&world->shares, &i));) {
+        free(share->key);
+        free(share);
+    }
+    for (size_t i = 0; (text = map_next(&world->runs, &i));)
+        free(text);
+    map_fini(&world->classes);
+    map_fini(&world->boots);
+    map_fini(&world->shares);
+    map_fini(&world->runs);
+    for (size_t i = 0; i < world->limit_count; i++)
+        free(world->limits[i].name);
+    free(world->limits);
+    names_free(&world->names);
+    arena_free(&world->arena);
+    free(world);
+}
+
+/* The place of a named limit.  One that no configuration names is found here first, and lets one
+ * task run at a time: the name was meant to hold something back. */
+static int limit_place(struct world *world, const char *name)
+{
+    for (size_t i = 0; i < world->limit_count; i++)
+        if (strcmp(world->limits[i].name, name) == 0)
+            return (int)i;
+    world->limits = xrealloc(world->limits, (world->limit_count + 1) * sizeof *world->limits);
+    world->limits[world->limit_count] = (struct named_limit){ .name = xstrdup(name), .most = 1 };
+    return (int)world->limit_count++;
+}
+
+static void read_limits(struct world *world)
+{
+    for (size_t i = 0; i < world->limit_count; i++)
+        world->limits[i].most = 1;
+    for (size_t i = 0; i < world->conf->limit_count; i++)
+        world->limits[limit_place(world, world->conf->limits[i].name)].most =
+            world->conf->limits[i].most;
+}
+
+void world_configure(struct world *world, const struct broker_conf *conf, struct site *const *sites,
+                     size_t site_count)
+{
+    world->conf = conf;
+    world->sites = sites;
+    world->site_count = site_count < SCHED_SITES_MOST ? site_count : SCHED_SITES_MOST;
+    world->configuration++;
+    read_limits(world);
+}
+
+/* ---- classes
+ * ------------------------------------------------------------------------------------------- */
+
+static struct site_set site_set_of(const struct world *world, char *const *sites)
+{
+    struct site_set set = { { 0 } };
+
+    for (size_t i = 0; sites && sites[i]; i++)
+        for (size_t s = 0; s < world->site_count; s++)
+            if (strcmp(site_name(world->sites[s]), sites[i]) == 0)
+                site_set_add(&set, s);
+    return set;
+}
+
+static const uint32_t *numbers_of(struct world *world, struct arena *arena, char *const *words,
+                                  size_t *count)
+{
+    uint32_t *numbers;
+
+    for (*count = 0; words && words[*count]; ++*count)
+        ;
+    numbers = arena_alloc(arena, *count * sizeof *numbers);
+    for (size_t i = 0; i < *count; i++)
+        numbers[i] = names_number(&world->names, words[i]);
+    return numbers;
+}
+
+static const struct sched_option *options_of(struct world *world, struct wclass *wclass)
+{
+    const struct job_spec *spec = &wclass->class->spec;
+    struct sched_option *options =
+        arena_alloc(&wclass->arena, spec->option_count * sizeof *options);
+
+    for (size_t i = 0; i < spec->option_count; i++) {
+        const struct resources *want = &spec->options[i];
+
+        options[i] = (struct sched_option){
+            .need = { want->cpus.least, want->memory.least, want->disk.least, want->gpus },
+            .cpus_open = want->cpus.open,
+            .memory_open = want->memory.open,
+            .disk_open = want->disk.open,
+            .gpu_memory = want->gpu_memory,
+            .nodes = want->nodes > 0 ? want->nodes : 1,
+            .walltime_ms = want->walltime_ms ? want->walltime_ms : world->conf->walltime_ms,
+        };
+        options[i].gpu_models =
+            numbers_of(world, &wclass->arena, want->gpu_models, &options[i].gpu_model_count);
+    }
+    return options;
+}
+
+static const struct sched_limit_use *limits_of(struct world *world, struct wclass *wclass)
+{
+    const struct job_spec *spec = &wclass->class->spec;
+    struct sched_limit_use *uses = arena_alloc(&wclass->arena, spec->limit_count * sizeof *uses);
+
+    for (size_t i = 0; i < spec->limit_count; i++)
+        uses[i] = (struct sched_limit_use){ .limit = limit_place(world, spec->limits[i].name),
+                                            .count = spec->limits[i].count };
+    return uses;
+}
+
+static void wclass_fix(struct world *world, struct wclass *wclass)
+{
+    const struct job_spec *spec = &wclass->class->spec;
+    struct sched_class *fixed = &wclass->fixed;
+
+    arena_free(&wclass->arena);
+    *fixed = (struct sched_class){
+        .id = wclass->class->id,
+        .generation = ++world->last_generation,
+        .options = options_of(world, wclass),
+        .option_count = spec->option_count,
+        .ordered = spec->options_ordered,
+        .image = names_number(&world->names, spec->image),
+        .container = names_number(&world->names, spec->container),
+        .require = site_set_of(world, spec->placement.require),
+        .exclude = site_set_of(world, spec->placement.exclude),
+        .prefer = site_set_of(world, spec->placement.prefer),
+        .tier = spec->placement.tier,
+        .cloud_act_free = spec->placement.cloud_act_free,
+        .objective = spec->placement.objective,
+        .priority = spec->priority,
+        .limits = limits_of(world, wclass),
+        .limit_count = spec->limit_count,
+        .cost_left = -1,
+    };
+    fixed->jurisdictions =
+        numbers_of(world, &wclass->arena, spec->placement.jurisdiction, &fixed->jurisdiction_count);
+    wclass->made = world->configuration;
+}
+
+static struct wclass *wclass_get(struct world *world, struct qclass *class)
+{
+    struct wclass *wclass = map_get(&world->classes, (uint64_t) class->id);
+    char *text;
+
+    if (!wclass) {
+        wclass = xcalloc(1, sizeof *wclass);
+        wclass->class = class;
+        map_put(&world->classes, (uint64_t) class->id, wclass);
+        if ((text = map_del(&world->runs, (uint64_t) class->id))) {
+            learned_parse(text, &wclass->run, NULL);
+            free(text);
+        }
+    }
+    if (wclass->made != world->configuration)
+        wclass_fix(world, wclass);
+    return wclass;
+}
+
+/* ---- projects and users
+ * ---------------------------------------------------------------------------------- */
+
+struct people {
+    struct sched_project *projects;
+    struct sched_user *users;
+    size_t project_count, user_count, room;
+};
+
+static struct wshare *share_get(struct world *world, const char *key)
+{
+    struct wshare *share = map_get_str(&world->shares, key);
+
+    if (!share) {
+        share = xcalloc(1, sizeof *share);
+        share->key = xstrdup(key);
+        map_put_str(&world->shares, share->key, share);
+    }
+    return share;
+}
+
+static struct sched_project project_of(struct world *world, const char *name, int64_t now_ms)
+{
+    const struct project_rule *rule = broker_conf_project(world->conf, name);
+    struct sched_project project = {
+        .name = name,
+        .weight = rule ? rule->weight : 1,
+        .usage = share_usage(&share_get(world, name)->share, now_ms, world->conf->half_life_ms),
+        .tier = rule ? (rule->may_overflow ? rule->tier : TIER_HOME) : TIER_COMMERCIAL,
+        .max_workers = rule ? rule->max_workers : -1,
+        .money_limit = rule && rule->max_money >= 0 ? rule->max_money : -1,
+    };
+
+    if (rule)
+        project.sites = site_set_of(world, rule->sites);
+    return project;
+}
+
+static int project_place(struct world *world, struct people *people, const char *name,
+                         int64_t now_ms)
+{
+    for (size_t i = 0; i < people->project_count; i++)
+        if (strcmp(people->projects[i].name, name) == 0)
+            return (int)i;
+    people->projects[people->project_count] = project_of(world, name, now_ms);
+    return (int)people->project_count++;
+}
+
+static int user_place(struct world *world, struct people *people, int project, const char *name,
+                      int64_t now_ms)
+{
+    const struct user_rule *rule = broker_conf_user(world->conf, name);
+    own_str char *key = NULL;
+
+    for (size_t i = 0; i < people->user_count; i++)
+        if (people->users[i].project == project && strcmp(people->users[i].name, name) == 0)
+            return (int)i;
+    key = xasprintf("%s/%s", people->projects[project].name, name);
+    people->users[people->user_count] = (struct sched_user){
+        .name = name,
+        .project = project,
+        .weight = rule ? rule->weight : 1,
+        .usage = share_usage(&share_get(world, key)->share, now_ms, world->conf->half_life_ms),
+    };
+    return (int)people->user_count++;
+}
+
+/* ---- sites
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static enum sched_quota_kind quota_kind(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum sched_quota_kind kind;
+    } kinds[] = {
+        { "instances", SCHED_QUOTA_WORKERS }, { "workers", SCHED_QUOTA_WORKERS },
+        { "pods", SCHED_QUOTA_WORKERS },      { "jobs", SCHED_QUOTA_WORKERS },
+        { "cores", SCHED_QUOTA_CORES },       { "memory", SCHED_QUOTA_MEMORY },
+        { "disk", SCHED_QUOTA_DISK },         { "gpus", SCHED_QUOTA_GPUS },
+    };
+
+    for (size_t i = 0; i < array_len(kinds); i++)
+        if (strcmp(kinds[i].name, name) == 0 ||
+            (kinds[i].kind == SCHED_QUOTA_GPUS && strncmp(name, "gpus:", 5) == 0))
+            return kinds[i].kind;
+    return SCHED_QUOTA_OTHER;
+}
+
+/* What our workers there take of a line, all together and those that a probe cannot have seen yet.
+ */
+struct taken {
+    struct room all, unseen;
+    int64_t workers, unseen_workers;
+};
+
+static const struct shape *shape_find(const struct site_offer *offer, const char *name)
+{
+    for (size_t i = 0; name && i < offer->probe.shape_count; i++)
+        if (strcmp(offer->probe.shapes[i].name, name) == 0)
+            return &offer->probe.shapes[i];
+    return NULL;
+}
+
+static struct taken taken_at(struct queue *queue, const struct site_offer *offer, const char *site)
+{
+    struct taken taken = { .workers = 0 };
+    struct qworker *worker;
+
+    for (size_t i = 0; (worker = map_next(&queue->workers, &i));) {
+        const struct shape *shape = shape_find(offer, worker->shape);
+        struct room room = { worker->cpus, worker->memory, worker->disk, worker->gpus };
+
+        if (strcmp(worker->site, site) != 0)
+            continue;
+        if (shape)
+            room = (struct room){ shape->cpus, shape->memory, shape->disk, shape->gpus };
+        taken.workers++;
+        taken.all.cpus += room.cpus;
+        taken.all.memory += room.memory;
+        taken.all.disk += room.disk;
+        taken.all.gpus += room.gpus;
+        if (worker->created_ms < offer->probed_ms)
+            continue;
+        taken.unseen_workers++;
+        taken.unseen.cpus += room.cpus;
+        taken.unseen.memory += room.memory;
+        taken.unseen.disk += room.disk;
+        taken.unseen.gpus += room.gpus;
+    }
+    return taken;
+}
+
+static int64_t part(enum sched_quota_kind kind, const struct room *room, int64_t workers)
+{
+    switch (kind) {
+    case SCHED_QUOTA_CORES:
+        return room->cpus;
+    case SCHED_QUOTA_MEMORY:
+        return room->memory;
+    case SCHED_QUOTA_DISK:
+        return room->disk;
+    case SCHED_QUOTA_GPUS:
+        return room->gpus;
+    default:
+        return workers;
+    }
+}
+
+static void add_limit(struct world *world, struct sched_quota *quotas, size_t *count,
+                      const char *name, int64_t limit, const struct taken *taken, const char *model)
+{
+    struct sched_quota *quota = &quotas[*count];
+
+    if (limit < 0)
+        return;
+    *quota = (struct sched_quota){ .name = name, .kind = quota_kind(name), .limit = limit };
+    quota->per_worker = 1;
+    quota->ours = part(quota->kind, &taken->all, taken->workers);
+    quota->gpu_model = names_number(&world->names, model);
+    ++*count;
+}
+
+/* The site's own ledger, and below it what the operator lends. */
+static void put_quotas(struct world *world, struct queue *queue, const struct site_conf *conf,
+                       const struct site_offer *offer, struct sched_site *site)
+{
+    struct taken taken = taken_at(queue, offer, conf->name);
+    size_t count = 0, most = offer->probe.quota_count + 5 + conf->limits.model_count;
+    struct sched_quota *quotas = arena_alloc(&world->arena, most * sizeof *quotas);
+
+    for (size_t i = 0; i < offer->probe.quota_count; i++) {
+        const struct quota *line = &offer->probe.quotas[i];
+        struct sched_quota *quota = &quotas[count++];
+
+        *quota = (struct sched_quota){ .name = line->name, .kind = quota_kind(line->name) };
+        quota->per_worker = 1;
+        quota->limit = line->limit;
+        quota->ours = line->ours;
+        quota->others = line->others;
+        quota->reserved = part(quota->kind, &taken.unseen, taken.unseen_workers);
+        if (strncmp(line->name, "gpus:", 5) == 0)
+            quota->gpu_model = names_number(&world->names, line->name + 5);
+    }
+    add_limit(world, quotas, &count, "workers", conf->limits.workers, &taken, NULL);
+    add_limit(world, quotas, &count, "cores", conf->limits.cores, &taken, NULL);
+    add_limit(world, quotas, &count, "memory", conf->limits.memory, &taken, NULL);
+    add_limit(world, quotas, &count, "disk", conf->limits.disk, &taken, NULL);
+    add_limit(world, quotas, &count, "gpus", conf->limits.gpus, &taken, NULL);
+    for (size_t i = 0; i < conf->limits.model_count; i++)
+        add_limit(world, quotas, &count, "gpus", conf->limits.models[i].count, &taken,
+                  conf->limits.models[i].model);
+    site->quotas = quotas;
+    site->quota_count = count;
+}
+
+static void put_shapes(struct world *world, struct site *from, const struct site_offer *offer,
+                       struct sched_site *site)
+{
+    const struct site_conf *conf = site_conf_of(from);
+    size_t count = offer->probe.shape_count;
+
+    if (count > SCHED_SHAPES_MOST)
+        count = SCHED_SHAPES_MOST;
+    site->shapes = arena_alloc(&world->arena, count * sizeof *site->shapes);
+    site->shape_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct shape *shape = &offer->probe.shapes[i];
+        double price = site_conf_price(conf, shape->name);
+        struct breaker breaker;
+
+        site_shape_breaker(from, shape->name, &breaker);
+        site->shapes[i] = (struct sched_shape){
+            .name = shape->name,
+            .room = { shape->cpus, shape->memory, shape->disk, shape->gpus },
+            .gpu_model = names_number(&world->names, shape->gpu_model),
+            .gpu_memory = shape->gpu_memory,
+            .price_hour = price >= 0 ? price : shape->price_hour,
+            .closed_until_ms = breaker_closed_until(&breaker),
+            .closed_why = breaker.why[0] ? arena_strdup(&world->arena, breaker.why) : NULL,
+        };
+    }
+}
+
+static void put_boots(struct world *world, const struct site_conf *conf,
+                      const struct site_offer *offer, struct sched_site *site)
+{
+    struct sched_boot *boots =
+        arena_alloc(&world->arena, (offer->probe.shape_count + 1) * sizeof *boots);
+
+    for (size_t i = 0; i < site->shape_count; i++) {
+        own_str char *key = xasprintf("%s//%s", conf->name, site->shapes[i].name);
+        const struct wboot *boot = map_get_str(&world->boots, key);
+
+        if (!boot)
+            continue;
+        boots[site->boot_count++] = (struct sched_boot){
+            .shape = (int)i,
+            .mean_ms = learned_mean_ms(&boot->boot),
+            .high_ms = learned_high_ms(&boot->boot),
+        };
+    }
+    site->boots = boots;
+}
+
+static void put_images(struct world *world, const struct site_conf *conf,
+                       const struct site_offer *offer, struct sched_site *site)
+{
+    size_t count = conf->image_count, at = 0;
+    uint32_t *images;
+
+    for (size_t i = 0; offer->probe.images && offer->probe.images[i]; i++)
+        count++;
+    images = arena_alloc(&world->arena, count * sizeof *images);
+    for (size_t i = 0; i < conf->image_count; i++)
+        images[at++] = names_number(&world->names, conf->images[i].name);
+    for (size_t i = 0; offer->probe.images && offer->probe.images[i]; i++)
+        images[at++] = names_number(&world->names, offer->probe.images[i]);
+    site->images = images;
+    site->image_count = at;
+    site->image = at ? images[0] : 0;
+}
+
+static void put_site(struct world *world, struct queue *queue, struct site *from,
+                     struct sched_site *site)
+{
+    const struct site_conf *conf = site_conf_of(from);
+    struct site_offer *offer = site_offer(from);
+    struct site_health health;
+    bool single = site_traits(from)->single;
+
+    site_health(from, &health);
+    *site = (struct sched_site){
+        .name = conf->name,
+        .generation = offer->generation,
+        .tier = conf->tier,
+        .phase = conf->phase,
+        .jurisdiction = names_number(&world->names, conf->jurisdiction),
+        .cloud_act = conf->cloud_act,
+        .local = single,
+        .containers = true,
+        .container_bound = site_traits(from)->per_image,
+        .any_project = conf->shared || single,
+        .mode = health.mode,
+        .health = offer->probed_ms && health.up ? SCHED_UP : SCHED_DOWN,
+        .health_why = health.why[0] ? arena_strdup(&world->arena, health.why) : NULL,
+        .closed_until_ms = breaker_closed_until(&health.breaker),
+        .probed_ms = offer->probed_ms,
+        .max_workers = single ? 1 : conf->limits.workers,
+        .credential_end_ms = offer->probe.credential_end_ms,
+        .overflow_after_ms = conf->overflow_after_ms,
+        .idle_ms = conf->idle_ms,
+        .latency_ms = offer->probe.latency_ms,
+        .wait_ms = -1,
+        .creates_most = 8,
+    };
+    put_shapes(world, from, offer, site);
+    put_images(world, conf, offer, site);
+    put_quotas(world, queue, conf, offer, site);
+    put_boots(world, conf, offer, site);
+    for (size_t i = 0; i < site->shape_count; i++) {
+        world->whole.cpus += site->shapes[i].room.cpus;
+        world->whole.memory += site->shapes[i].room.memory;
+        world->whole.gpus += site->shapes[i].room.gpus;
+        site->shapes[i].name = arena_strdup(&world->arena, site->shapes[i].name);
+    }
+    /* Quota names are the offer's: it may be replaced while the snapshot lives. */
+    for (size_t i = 0; i < site->quota_count; i++)
+        ((struct sched_quota *)site->quotas)[i].name =
+            arena_strdup(&world->arena, site->quotas[i].name);
+    site_offer_put(from, offer);
+}
+
+/* ---- workers
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static int site_place(const struct world *world, const char *name)
+{
+    for (size_t i = 0; i < world->site_count; i++)
+        if (strcmp(site_name(world->sites[i]), name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int shape_place(const struct sched_site *site, const char *name)
+{
+    for (size_t i = 0; name && i < site->shape_count; i++)
+        if (strcmp(site->shapes[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static bool put_worker(struct world *world, struct people *people, struct qworker *from,
+                       const struct sched_site *sites, struct sched_worker *worker, int64_t now_ms)
+{
+    int place = site_place(world, from->site), shape;
+    const struct site_conf *conf;
+
+    if (place < 0)
+        return false; /* its site left the configuration */
+    conf = site_conf_of(world->sites[place]);
+    shape = shape_place(&sites[place], from->shape);
+    *worker = (struct sched_worker){
+        .id = from->id,
+        .site = place,
+        .shape = shape,
+        .state = from->state,
+        .project = from->project ? project_place(world, people, from->project, now_ms) : -1,
+        .image = names_number(&world->names, from->image),
+        .total = { from->cpus, from->memory, from->disk, from->gpus },
+        .leases = (int)from->task_count,
+        .idle_ms = from->task_count ? 0 : from->idle_since_ms,
+        .created_ms = from->created_ms,
+        .ready_ms = -1,
+        .expires_ms = conf->max_age_ms ? from->created_ms + conf->max_age_ms : 0,
+    };
+    if (shape >= 0) {
+        worker->gpu_model = sites[place].shapes[shape].gpu_model;
+        worker->gpu_memory = sites[place].shapes[shape].gpu_memory;
+        if (!from->joined_ms)
+            worker->total = sites[place].shapes[shape].room;
+    }
+    worker->free.cpus = worker->total.cpus - from->used.cpus;
+    worker->free.memory = worker->total.memory - from->used.memory;
+    worker->free.disk = worker->total.disk - from->used.disk;
+    worker->free.gpus = worker->total.gpus - from->used.gpus;
+    return true;
+}
+
+static void put_workers(struct world *world, struct queue *queue, struct people *people,
+                        int64_t now_ms)
+{
+    size_t most = queue->workers.count, count = 0;
+    struct sched_worker *workers = arena_alloc(&world->arena, most * sizeof *workers);
+    struct qworker *worker;
+
+    world->place_worker = arena_alloc(&world->arena, most * sizeof *world->place_worker);
+    for (size_t i = 0; (worker = map_next(&queue->workers, &i));) {
+        if (!put_worker(world, people, worker, world->snapshot.sites, &workers[count], now_ms))
+            continue;
+        world->place_worker[count++] = worker;
+    }
+    world->snapshot.workers = workers;
+    world->snapshot.worker_count = count;
+}
+
+/* ---- leases that are held now
+ * --------------------------------------------------------------------------------- */
+
+static void put_runs(struct world *world)
+{
+    size_t most = 0, count = 0;
+    struct sched_run *runs;
+
+    for (size_t w = 0; w < world->snapshot.worker_count; w++)
+        most += (size_t)world->place_worker[w]->task_count;
+    runs = arena_alloc(&world->arena, most * sizeof *runs);
+    for (size_t w = 0; w < world->snapshot.worker_count; w++) {
+        list_each(at, &world->place_worker[w]->tasks)
+        {
+            const struct qtask *task = list_item(at, struct qtask, link);
+            const struct wclass *wclass = wclass_get(world, task->job->class);
+            int64_t run = learned_mean_ms(&wclass->run);
+
+            runs[count++] = (struct sched_run){
+                .worker = (int)w,
+                .class_index = wclass->pass == world->pass ? wclass->place : -1,
+                .count = 1,
+                .need = { task->grant.cpus, task->grant.memory, task->grant.disk,
+                          task->grant.gpus },
+                .ends_ms = task->started_ms && run >= 0 ? task->started_ms + run : -1,
+                .latest_ms = -1,
+            };
+        }
+    }
+    world->snapshot.runs = runs;
+    world->snapshot.run_count = count;
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static void put_class(struct world *world, struct people *people, struct qclass *from,
+                      struct sched_class *class, int64_t now_ms)
+{
+    struct wclass *wclass = wclass_get(world, from);
+    const struct heap_item *first = heap_first(&from->ready_jobs);
+
+    *class = wclass->fixed;
+    class->project = project_place(world, people, from->project, now_ms);
+    class->user = user_place(world, people, class->project, from->user, now_ms);
+    class->ready = from->ready;
+    class->running = from->active;
+    class->oldest_ms = first ? heap_owner(first, struct qjob, by_id)->submitted_ms : now_ms;
+    class->run_ms = learned_mean_ms(&wclass->run);
+    class->run_high_ms = learned_high_ms(&wclass->run);
+}
+
+static void put_classes(struct world *world, struct queue *queue, struct people *people,
+                        const struct qclass *also, int64_t now_ms)
+{
+    size_t most = queue->classes.count + 1, count = 0;
+    struct sched_class *classes = arena_alloc(&world->arena, most * sizeof *classes);
+    struct qclass *class;
+
+    world->place_class = arena_alloc(&world->arena, most * sizeof(struct qclass *));
+    for (size_t i = 0; (class = map_next(&queue->classes, &i));)
+        if (class->spec.option_count && (class->ready || class == also))
+            world->place_class[count++] = class;
+    if (also && also->id == WORLD_ASKED)
+        world->place_class[count++] = (struct qclass *)also;
+    for (size_t i = 0; i < count; i++) {
+        struct wclass *wclass = wclass_get(world, world->place_class[i]);
+
+        put_class(world, people, world->place_class[i], &classes[i], now_ms);
+        if (classes[i].ready == 0)
+            classes[i].ready = 1; /* asked about, not to be placed */
+        wclass->place = (int)i;
+        wclass->pass = world->pass;
+    }
+    world->snapshot.classes = classes;
+    world->snapshot.class_count = count;
+}
+
+void world_forget(struct world *world, const struct qclass *class)
+{
+    struct wclass *wclass = map_del(&world->classes, (uint64_t) class->id);
+
+    if (wclass)
+        wclass_free(wclass);
+}
+
+static void put_limits(struct world *world, struct queue *queue)
+{
+    struct sched_limit *limits = arena_alloc(&world->arena, world->limit_count * sizeof *limits);
+    struct qclass *class;
+
+    for (size_t i = 0; i < world->limit_count; i++)
+        limits[i] = (struct sched_limit){ .name = world->limits[i].name,
+                                          .capacity = world->limits[i].most };
+    for (size_t i = 0; world->limit_count && (class = map_next(&queue->classes, &i));) {
+        const struct wclass *wclass = class->active ? wclass_get(world, class) : NULL;
+
+        for (size_t u = 0; wclass && u < wclass->fixed.limit_count; u++)
+            limits[wclass->fixed.limits[u].limit].in_use +=
+                class->active * wclass->fixed.limits[u].count;
+    }
+    world->snapshot.limits = limits;
+    world->snapshot.limit_count = world->limit_count;
+}
+
+const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
+                                         const struct qclass *also, int64_t now_ms)
+{
+    struct people people = { .room = queue->classes.count + queue->workers.count + 1 };
+    struct sched_site *sites;
+
+    arena_clear(&world->arena);
+    world->pass++;
+    world->whole = (struct room){ 0, 0, 0, 0 };
+    world->snapshot = (struct sched_snapshot){ .now_ms = now_ms, .names = &world->names };
+    people.projects = arena_alloc(&world->arena, people.room * sizeof *people.projects);
+    people.users = arena_alloc(&world->arena, people.room * sizeof *people.users);
+    sites = arena_alloc(&world->arena, world->site_count * sizeof *sites);
+    for (size_t i = 0; i < world->site_count; i++)
+        put_site(world, queue, world->sites[i], &sites[i]);
+    world->snapshot.sites = sites;
+    world->snapshot.site_count = world->site_count;
+    put_classes(world, queue, &people, also, now_ms);
+    put_workers(world, queue, &people, now_ms);
+    put_runs(world);
+    put_limits(world, queue);
+    world->snapshot.projects = people.projects;
+    world->snapshot.project_count = people.project_count;
+    world->snapshot.users = people.users;
+    world->snapshot.user_count = people.user_count;
+    return &world->snapshot;
+}
+
+struct qclass *world_class(const struct world *world, int place)
+{
+    return place < 0 ? NULL : world->place_class[place];
+}
+
+struct qworker *world_worker(const struct world *world, int place)
+{
+    return place < 0 ? NULL : world->place_worker[place];
+}
+
+int world_place(const struct world *world, const struct qclass *class)
+{
+    const struct wclass *wclass = map_get(&world->classes, (uint64_t) class->id);
+
+    return wclass && wclass->pass == world->pass ? wclass->place : -1;
+}
+
+/* ---- experience
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static struct wboot *boot_get(struct world *world, const char *key)
+{
+    struct wboot *boot = map_get_str(&world->boots, key);
+
+    if (!boot) {
+        boot = xcalloc(1, sizeof *boot);
+        boot->key = xstrdup(key);
+        map_put_str(&world->boots, boot->key, boot);
+    }
+    return boot;
+}
+
+static void read_share(struct wshare *share, const char *value)
+{
+    json_t *object = json_loads(value, 0, NULL);
+
+    share->share.usage = json_number_value(json_object_get(object, "usage"));
+    share->share.at_ms = json_integer_value(json_object_get(object, "at_ms"));
+    json_decref(object);
+}
+
+void world_learned(struct world *world, const char *key, const char *value)
+{
+    if (strncmp(key, "boot/", 5) == 0)
+        learned_parse(value, &boot_get(world, key + 5)->boot, NULL);
+    else if (strncmp(key, "share/", 6) == 0)
+        read_share(share_get(world, key + 6), value);
+    else if (strncmp(key, "run/", 4) == 0)
+        free(map_put(&world->runs, strtoull(key + 4, NULL, 10), xstrdup(value)));
+}
+
+static void charge(struct world *world, const char *key, const struct room *part_of, int64_t run_ms,
+                   int64_t now_ms)
+{
+    struct wshare *share = share_get(world, key);
+
+    share_add(&share->share, part_of, &world->whole, run_ms, now_ms, world->conf->half_life_ms);
+    share->dirty = true;
+}
+
+void world_ran(struct world *world, const struct qclass *class, int64_t run_ms,
+               const struct grant *grant, bool succeeded, int64_t now_ms)
+{
+    struct wclass *wclass = wclass_get(world, (struct qclass *)class);
+    struct room room = { grant->cpus, grant->memory, grant->disk, grant->gpus };
+    own_str char *key = xasprintf("%s/%s", class->project, class->user);
+
+    if (succeeded) {
+        learned_add(&wclass->run, (double)(run_ms > 0 ? run_ms : 1));
+        wclass->dirty = true;
+    }
+    charge(world, class->project, &room, run_ms, now_ms);
+    charge(world, key, &room, run_ms, now_ms);
+}
+
+void world_booted(struct world *world, const struct qworker *worker, int64_t boot_ms)
+{
+    own_str char *key = xasprintf("%s//%s", worker->site, worker->shape ? worker->shape : "");
+    struct wboot *boot = boot_get(world, key);
+
+    learned_add(&boot->boot, (double)boot_ms);
+    boot->dirty = true;
+}
+
+static void save_learned(const char *stem, const char *key, const struct learned *learned,
+                         world_record *each, void *arg)
+{
+    own_buf struct buf text = BUF_INIT(0);
+    own_str char *name = xasprintf("%s/%s", stem, key);
+
+    learned_put(learned, &text);
+    each(arg, name, buf_text(&text));
+}
+
+void world_save(struct world *world, world_record *each, void *arg)
+{
+    struct wclass *wclass;
+    struct wboot *boot;
+    struct wshare *share;
+
+    for (size_t i = 0; (wclass = map_next(&world->classes, &i));) {
+        char id[24];
+
+        if (!wclass->dirty)
+            continue;
+        snprintf(id, sizeof id, "%lld", (long long)wclass->class->id);
+        save_learned("run", id, &wclass->run, each, arg);
+        wclass->dirty = false;
+    }
+    for (size_t i = 0; (boot = map_next(&world->boots, &i));) {
+        if (boot->dirty)
+            save_learned("boot", boot->key, &boot->boot, each, arg);
+        boot->dirty = false;
+    }
+    for (size_t i = 0; (share = map_next(&world->shares, &i));) {
+        own_str char *key = NULL, *text = NULL;
+
+        if (!share->dirty)
+            continue;
+        key = xasprintf("share/%s", share->key);
+        text = xasprintf("{\"usage\":%.17g,\"at_ms\":%lld}", share->share.usage,
+                         (long long)share->share.at_ms);
+        each(arg, key, text);
+        share->dirty = false;
+    }
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world.h - the scheduler's snapshot, built from the queue, the sites and the rules.
+ *
+ * What does not change from pass to pass (a class's wishes, a site's shapes) is kept and given the
+ * same generation, so that the scheduler may remember what it found of it.  Also keeps what
+ * experience taught: run times, boot times, usage.  One thread at a time, with the queue's lock
+ * held. */
+#ifndef SPILLWAY_WORLD_H
+#define SPILLWAY_WORLD_H
+
+#include "conf/broker.h"
+#include "queue.h"
+#include "sched/sched.h"
+#include "sites/site.h"
+
+struct world;
+struct world *world_new(void);
+void world_free(struct world *world);
+/* New rules or sites: what was kept of them is dropped.  All must outlive the next call. */
+void world_configure(struct world *world, const struct broker_conf *conf, struct site *const *sites,
+                     size_t site_count);
+
+/* Valid until the next call or configure.  Classes with nothing ready are left out, but for `also`
+ * (NULL: none), which may be one that the queue does not have: its id is then WORLD_ASKED, and
+ * world_forget() is called before it is freed. */
+#define WORLD_ASKED INT64_MAX
+const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
+                                         const struct qclass *also, int64_t now_ms);
+void world_forget(struct world *world, const struct qclass *class);
+/* What stands behind a place in the snapshot. */
+struct qclass *world_class(const struct world *world, int place);
+struct qworker *world_worker(const struct world *world, int place);
+/* The class's place in the last snapshot, or -1. */
+int world_place(const struct world *world, const struct qclass *class);
+
+/* ---- experience
+ * -------------------------------------------------------------------------------------- */
+
+/* A record of store_learned(): taken in when its key is one of ours. */
+void world_learned(struct world *world, const char *key, const char *value);
+/* A task of the class ran for `run_ms`, holding `grant`. */
+void world_ran(struct world *world, const struct qclass *class, int64_t run_ms,
+               const struct grant *grant, bool succeeded, int64_t now_ms);
+/* A worker took `boot_ms` from the decision to its join. */
+void world_booted(struct world *world, const struct qworker *worker, int64_t boot_ms);
+/* Give out what changed since the last call, as records for store_learned_put(). */
+typedef void world_record(void *arg, const char *key, const char *value);
+void world_save(struct world *world, world_record *each, void *arg);
+
+#endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 2320-broker-killed.t - a broker that is killed at any moment loses nothing and does nothing twice
 #
-# The long form, by hand:  KILLS=200 JOBS=2000 tests/lib/run 2320
+# The long form, by hand:  KILLS=200 JOBS_IN_ALL=2000 tests/lib/run 2320
 # run: limit 300
 . "${0%/*}/../lib/spillway.sh"
 

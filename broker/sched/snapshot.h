@@ -144,13 +144,15 @@ struct sched_site {
     /* fixed */
     enum tier tier;
     enum phase phase;
-    uint32_t jurisdiction;  /* 0: not stated */
-    bool cloud_act;         /* within its reach */
-    bool local;             /* this machine: one worker, no boot to speak of */
-    bool containers;        /* can run a class's container */
-    bool container_bound;   /* a worker for a container serves its class alone (Kubernetes) */
-    bool any_project;       /* one project's worker may serve others */
-    const uint32_t *images; /* what may be asked for; count 0: images mean nothing here */
+    uint32_t jurisdiction;   /* 0: not stated */
+    bool cloud_act;          /* within its reach */
+    bool local;              /* this machine: one worker, no boot to speak of */
+    bool containers;         /* can run a class's container */
+    bool container_bound;    /* a worker for a container serves its class alone (Kubernetes) */
+    bool any_project;        /* one project's worker may serve others */
+    int64_t max_walltime_ms; /* longer tasks are not placed here; 0: any */
+    int64_t max_age_ms;      /* of a worker; 0: none */
+    const uint32_t *images;  /* what may be asked for; count 0: images mean nothing here */
     size_t image_count;
     uint32_t image; /* what a worker gets when the class names none */
     struct sched_shape *shapes;

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decide.c - a pass from beginning to end, and the object that remembers between passes. */
+#include <math.h>
+
+#include "base/own.h"
+#include "sched/scratch.h"
+
+/* ---- scratch --------------------------------------------------------------------------------- */
+
+void *pass_alloc(struct pass *pass, size_t count, size_t size)
+{
+    struct scratch *scratch = &pass->sched->scratch;
+    size_t bytes = (count * size + 15) / 16 * 16;
+    char *at;
+
+    scratch->wanted += bytes;
+    if (scratch->room - scratch->used >= bytes) {
+        at = scratch->block + scratch->used;
+        scratch->used += bytes;
+        return memset(at, 0, bytes);
+    }
+    if (scratch->more_count == scratch->more_room) {
+        scratch->more_room = scratch->more_room ? scratch->more_room * 2 : 16;
+        scratch->more = xrealloc(scratch->more, scratch->more_room * sizeof(*scratch->more));
+    }
+    return scratch->more[scratch->more_count++] = xcalloc(1, bytes ? bytes : 1);
+}
+
+/* The next pass finds one block that would have held all of this one. */
+static void scratch_reset(struct scratch *scratch)
+{
+    for (size_t i = 0; i < scratch->more_count; i++)
+        free(scratch->more[i]);
+    if (scratch->more_count) {
+        free(scratch->block);
+        scratch->room = scratch->wanted + scratch->wanted / 4;
+        scratch->block = xmalloc(scratch->room);
+    }
+    scratch->more_count = scratch->used = scratch->wanted = 0;
+}
+
+struct sched *sched_new(const struct sched_params *params)
+{
+    struct sched *sched = xcalloc(1, sizeof *sched);
+
+    sched->params = *params;
+    sched->fits = (struct map)MAP_INIT;
+    return sched;
+}
+
+void sched_free(struct sched *sched)
+{
+    if (!sched)
+        return;
+    scratch_reset(&sched->scratch);
+    free(sched->scratch.block);
+    free(sched->scratch.more);
+    fit_forget(sched);
+    free(sched->last);
+    free(sched);
+}
+
+void sched_decisions_free(struct sched_decisions *decisions)
+{
+    free(decisions->list);
+    *decisions = (struct sched_decisions){ .list = NULL };
+}
+
+struct sched_decision *pass_decide(struct pass *pass, enum sched_kind kind, enum sched_why why)
+{
+    struct sched_decisions *out = pass->out;
+
+    if (out->count == out->room) {
+        out->room = out->room ? out->room * 2 : 64;
+        out->list = xrealloc(out->list, out->room * sizeof(*out->list));
+    }
+    out->list[out->count] = (struct sched_decision){
+        .kind = kind,
+        .why = why,
+        .class_index = -1,
+        .worker = -1,
+        .site = -1,
+        .shape = -1,
+        .option = -1,
+        .project = -1,
+        .figures = { .start_ms = -1,
+                     .finish_ms = -1,
+                     .run_ms = -1,
+                     .boot_ms = -1,
+                     .cost = -1,
+                     .home_start_ms = -1 },
+    };
+    return &out->list[out->count++];
+}
+
+void pass_wake(struct pass *pass, int64_t at_ms)
+{
+    if (at_ms < pass->out->wake_ms)
+        pass->out->wake_ms = at_ms > pass->now ? at_ms : pass->now + 1;
+}
+
+/* ---- beginning ------------------------------------------------------------------------------- */
+
+static void room_add(struct room *sum, const struct room *part)
+{
+    room_take(sum, part, -1);
+}
+
+static void begin_workers(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+
+    pass->workers = pass_alloc(pass, snap->worker_count + 1, sizeof *pass->workers);
+    for (size_t w = 0; w < snap->worker_count; w++) {
+        const struct sched_worker *worker = &snap->workers[w];
+        struct pass_worker *pw = &pass->workers[w];
+        struct pass_site *ps = &pass->sites[worker->site];
+
+        pw->free = worker->free;
+        pw->pool = -1;
+        ps->workers_left++; /* turned into what is left by ledger_open() */
+        if (worker->state > WORKER_READY)
+            continue;
+        room_add(&pass->whole, &worker->total);
+        pw->usable =
+            worker->state == WORKER_READY && snap->sites[worker->site].mode == SITE_ENABLED;
+        if (!pw->usable)
+            continue;
+        room_add(&pass->ready_whole, &worker->total);
+        ps->ready_count++;
+        if (worker->free.cpus > 0)
+            ps->room_count++;
+    }
+}
+
+/* The sites whose workers are looked through, nearest tier first. */
+static void order_sites(struct pass *pass, bool ready)
+{
+    pass->order_count = 0;
+    for (int tier = TIER_HOME; tier <= TIER_COMMERCIAL; tier++)
+        for (size_t s = 0; s < pass->snap->site_count; s++)
+            if ((int)pass->snap->sites[s].tier == tier &&
+                (ready ? pass->sites[s].ready_count : pass->sites[s].room_count))
+                pass->order[pass->order_count++] = (int)s;
+}
+
+struct by_room {
+    struct room free;
+    int worker;
+};
+
+/* Without GPUs before those with, so that GPUs stay for those who ask; then the fullest first. */
+static int by_room(const void *a, const void *b)
+{
+    const struct by_room *x = a, *y = b;
+
+    if ((x->free.gpus > 0) != (y->free.gpus > 0))
+        return x->free.gpus > 0 ? 1 : -1;
+    if (x->free.cpus != y->free.cpus)
+        return x->free.cpus < y->free.cpus ? -1 : 1;
+    return x->worker < y->worker ? -1 : x->worker > y->worker;
+}
+
+static void list_room(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+    struct by_room *sorted = pass_alloc(pass, snap->worker_count + 1, sizeof *sorted);
+    size_t *at = pass_alloc(pass, snap->site_count + 1, sizeof *at), start = 0;
+
+    for (size_t s = 0; s < snap->site_count; s++) {
+        at[s] = start;
+        start += pass->sites[s].room_count;
+        pass->sites[s].room = pass_alloc(pass, pass->sites[s].room_count + 1, sizeof(int));
+    }
+    for (size_t w = 0; w < snap->worker_count; w++)
+        if (pass->workers[w].usable && snap->workers[w].free.cpus > 0)
+            sorted[at[snap->workers[w].site]++] = (struct by_room){ snap->workers[w].free, (int)w };
+    start = 0;
+    for (size_t s = 0; s < snap->site_count; s++) {
+        struct pass_site *ps = &pass->sites[s];
+
+        if (ps->room_count > 1)
+            qsort(sorted + start, ps->room_count, sizeof *sorted, by_room);
+        for (size_t i = 0; i < ps->room_count; i++)
+            ps->room[i] = sorted[start + i].worker;
+        start += ps->room_count;
+    }
+    order_sites(pass, false);
+}
+
+static void begin_sites(struct pass *pass)
+{
+    for (size_t s = 0; s < pass->snap->site_count; s++) {
+        ledger_open(pass, s);
+        if (pass->sites[s].open)
+            site_set_add(&pass->open, s);
+    }
+}
+
+static void begin_projects(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+
+    pass->projects = pass_alloc(pass, snap->project_count + 1, sizeof *pass->projects);
+    pass->users = pass_alloc(pass, snap->user_count + 1, sizeof *pass->users);
+    for (size_t p = 0; p < snap->project_count; p++) {
+        const struct sched_project *project = &snap->projects[p];
+        struct pass_project *pp = &pass->projects[p];
+
+        pp->allowed = fit_project(snap, project);
+        pp->money_left = project->money_limit < 0 ? INFINITY
+                                                  : project->money_limit - project->money_spent -
+                                                        project->money_committed;
+        pp->workers_left =
+            project->max_workers < 0 ? NO_LIMIT : project->max_workers - project->workers;
+    }
+    pass->limits_left = pass_alloc(pass, snap->limit_count + 1, sizeof *pass->limits_left);
+    for (size_t l = 0; l < snap->limit_count; l++)
+        pass->limits_left[l] = snap->limits[l].capacity - snap->limits[l].in_use;
+}
+
+static void begin_classes(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+    struct cursor *cursors;
+    size_t options = 0;
+
+    pass->classes = pass_alloc(pass, snap->class_count + 1, sizeof *pass->classes);
+    pass->queue = pass_alloc(pass, snap->class_count + 1, sizeof *pass->queue);
+    for (size_t c = 0; c < snap->class_count; c++)
+        if (snap->classes[c].ready > 0) {
+            pass->queue[pass->queue_count++] = (int)c;
+            options += snap->classes[c].option_count;
+        }
+    cursors = pass_alloc(pass, options + 1, sizeof *cursors);
+    for (size_t i = 0; i < pass->queue_count; i++) {
+        struct pass_class *pc = &pass->classes[pass->queue[i]];
+
+        pc->class = &snap->classes[pass->queue[i]];
+        pc->fit = fit_of(pass->sched, snap, pass->queue[i]);
+        pc->left = pc->class->ready;
+        pc->cost_left = pc->class->cost_left;
+        pc->start_ms = -1;
+        pc->cursors = cursors;
+        cursors += pc->class->option_count;
+    }
+}
+
+static void begin(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+
+    fit_sites(pass->sched, snap);
+    pass->sites = pass_alloc(pass, snap->site_count + 1, sizeof *pass->sites);
+    pass->order = pass_alloc(pass, snap->site_count + 1, sizeof *pass->order);
+    begin_workers(pass);
+    begin_sites(pass);
+    begin_projects(pass);
+    begin_classes(pass);
+    list_room(pass);
+    order_make(pass);
+}
+
+/* ---- leasing ahead --------------------------------------------------------------------------- */
+
+/* A class that runs long and waits keeps those behind it from leasing ahead at its sites. */
+static void mark_stuck(struct pass *pass, const struct pass_class *pc)
+{
+    double project = pass->projects[pc->class->project].key;
+    double user = pass->users[pc->class->user].key;
+
+    for (size_t i = 0; i < pass->order_count; i++) {
+        struct pass_site *ps = &pass->sites[pass->order[i]];
+        bool first =
+            !ps->stuck || project < ps->stuck_project ||
+            (project == ps->stuck_project && user < ps->stuck_user) ||
+            (project == ps->stuck_project && user == ps->stuck_user && pc->rank < ps->stuck_rank);
+
+        if (!first || !site_set_has(&pc->fit->place, (size_t)pass->order[i]))
+            continue;
+        ps->stuck = true;
+        ps->stuck_project = project;
+        ps->stuck_user = user;
+        ps->stuck_rank = pc->rank;
+    }
+}
+
+static void lease_ahead(struct pass *pass)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < pass->queue_count && !any; i++)
+        any = pass->classes[pass->queue[i]].left > 0 &&
+              ahead_of(pass, pass->classes[pass->queue[i]].class) > 0;
+    if (!any)
+        return;
+    for (size_t s = 0; s < pass->snap->site_count; s++) {
+        struct pass_site *ps = &pass->sites[s];
+
+        ps->room = pass_alloc(pass, ps->ready_count + 1, sizeof *ps->room);
+        ps->room_count = ps->room_first = 0;
+    }
+    for (size_t w = 0; w < pass->snap->worker_count; w++)
+        if (pass->workers[w].usable) {
+            struct pass_site *ps = &pass->sites[pass->snap->workers[w].site];
+
+            ps->room[ps->room_count++] = (int)w;
+        }
+    order_sites(pass, true);
+    for (size_t i = 0; i < pass->queue_count; i++) {
+        const struct pass_class *pc = &pass->classes[pass->queue[i]];
+
+        if (pc->left > 0 && ahead_of(pass, pc->class) <= 0)
+            mark_stuck(pass, pc);
+    }
+    lease_reset(pass);
+    order_serve(pass, SERVE_AHEAD);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static bool any_down(const struct pass *pass, const struct site_set *sites)
+{
+    for (size_t s = 0; s < pass->snap->site_count; s++)
+        if (site_set_has(sites, s) && pass->sites[s].why != SCHED_WHY_SITE_DOWN)
+            return false;
+    return true;
+}
+
+static struct site_set usable_sites(const struct pass *pass, const struct pass_class *pc)
+{
+    struct site_set sites = pc->fit->shaped;
+
+    for (size_t i = 0; i < array_len(sites.bits); i++)
+        sites.bits[i] &= pass->projects[pc->class->project].allowed.bits[i];
+    return sites;
+}
+
+static enum sched_why why_waits(const struct pass *pass, const struct pass_class *pc)
+{
+    struct site_set sites = usable_sites(pass, pc);
+
+    if (pc->why)
+        return pc->why;
+    if (site_set_empty(&pc->fit->shaped))
+        return SCHED_WHY_NO_SITE;
+    if (site_set_empty(&sites))
+        return SCHED_WHY_RULE;
+    if (pc->coming || pc->assigned)
+        return SCHED_WHY_COMING;
+    if (pc->pooled || pc->reserved)
+        return SCHED_WHY_BUSY;
+    if (any_down(pass, &sites))
+        return SCHED_WHY_SITE_DOWN;
+    if (pc->class->running > 0)
+        return SCHED_WHY_BUSY;
+    return pc->head ? SCHED_WHY_RULE : SCHED_WHY_QUOTA;
+}
+
+static void tell_waits(struct pass *pass)
+{
+    for (size_t i = 0; i < pass->queue_count; i++) {
+        struct pass_class *pc = &pass->classes[pass->queue[i]];
+        int64_t since, due;
+        struct sched_decision *d;
+
+        if (pc->left == 0)
+            continue;
+        d = pass_decide(pass, SCHED_WAIT, why_waits(pass, pc));
+        d->class_index = pass->queue[i];
+        d->count = pc->left;
+        d->figures.ready = pc->class->ready;
+        d->figures.start_ms = pc->start_ms;
+        d->figures.share = pass->projects[pc->class->project].key;
+        since = pc->class->served_ms > pc->class->oldest_ms ? pc->class->served_ms
+                                                            : pc->class->oldest_ms;
+        due = since + pass->params->reserve_after_ms;
+        if (due > pass->now)
+            pass_wake(pass, due);
+        if (d->why == SCHED_WHY_OVERFLOW)
+            pass_wake(pass, pass->now + 10000);
+    }
+}
+
+void sched_decide(struct sched *sched, const struct sched_snapshot *snapshot,
+                  struct sched_decisions *out)
+{
+    struct pass pass = { .params = &sched->params,
+                         .snap = snapshot,
+                         .out = out,
+                         .sched = sched,
+                         .now = snapshot->now_ms };
+
+    out->count = 0;
+    out->wake_ms = NEVER_MS;
+    scratch_reset(&sched->scratch);
+    begin(&pass);
+    if (sched->params.order == SCHED_ORDER_FAIR && sched->params.reservations > 0)
+        reserve_starved(&pass);
+    order_serve(&pass, SERVE_SLOTS);
+    lease_ahead(&pass);
+    create_all(&pass);
+    teardown_all(&pass);
+    tell_waits(&pass);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pass.h - one pass of the scheduler at work: what is left of everything as decisions take from it.
+ *
+ * Private to broker/sched/.  The snapshot is never written; what changes as the pass goes on stands
+ * here, by the same places.  All of it lives in the pass's scratch memory and is gone with it,
+ * apart from the cache of static fits, which the generations guard. */
+#ifndef SPILLWAY_SCHED_PASS_H
+#define SPILLWAY_SCHED_PASS_H
+
+#include "sched/sched.h"
+
+#define NEVER_MS INT64_MAX
+#define NO_LIMIT INT64_MAX
+
+/* Where a class can run at all, whatever is free: follows from the fixed parts alone. */
+struct fit {
+    int64_t class_id;
+    uint64_t generation;
+    uint64_t epoch; /* of the cache, when it was last brought up to date */
+    size_t options, sites;
+    struct site_set place;  /* sites that may take it, whatever their shapes */
+    struct site_set shaped; /* of these, sites with a shape that some option fits */
+    uint64_t *shapes;       /* [option * sites + site]: bit set of shapes */
+};
+
+struct pass_worker {
+    struct room free;
+    struct room spare;   /* reserved ones: what may be taken past reserved_ms as well */
+    bool reserved;       /* something is to start here, at reserved_ms */
+    int64_t reserved_ms; /* NEVER_MS: not known when */
+    double leased_ms;    /* by this pass: worker-ms of work */
+    bool usable;         /* takes leases now */
+    bool gone;           /* a decision of this pass sends it away */
+    bool taken;          /* got a lease, or is held for a gang: not idle */
+    int pool;            /* -1: none */
+    int made;            /* the latest lease of this pass, counted from 1; 0: none */
+};
+
+/* A lease of this pass, as a run to be. */
+struct made {
+    struct room need; /* of all together */
+    int64_t ends_ms;
+    int next;
+};
+
+struct pass_site {
+    bool open;            /* may be given new workers */
+    bool leases;          /* its workers may be given leases */
+    enum sched_why why;   /* of !open */
+    uint64_t shapes_open; /* by their breakers */
+    int64_t *quota_free;
+    int64_t workers_left; /* by max_workers and creates_most */
+    uint64_t probing;     /* shapes that may get one worker, as a probe */
+    bool probe;           /* so the site */
+    int *room;            /* workers with room, fullest first */
+    size_t room_count, room_first;
+    int *ready; /* all workers that take leases; made at need */
+    size_t ready_count;
+    int pools;  /* the first of its pools, counted from 1; 0: none */
+    bool stuck; /* some class that runs long waits for a slot here; see below */
+    double stuck_project, stuck_user;
+    int stuck_rank;
+};
+
+/* A pool that suits the class in hand, for one option. */
+struct suit {
+    const struct pool *pool;
+    double slots;
+    enum tier tier;
+};
+
+/* Where a search for room goes on; what lay before never fits again in this pass. */
+struct cursor {
+    int group;   /* 0 preferred, 1 others, 2 avoided; 3: at the end */
+    size_t site; /* place in pass->order */
+    size_t at;   /* place in the site's list */
+};
+
+struct pass_class {
+    const struct sched_class *class;
+    const struct fit *fit;
+    int64_t left; /* ready tasks without a decision */
+    double cost_left;
+    struct cursor *cursors;    /* one an option */
+    enum sched_why why;        /* it waits */
+    bool stuck;                /* no room for it in this pass */
+    int rank;                  /* its place among its user's */
+    size_t last;               /* its latest lease in pass->out, counted from 1; 0: none */
+    int64_t assigned;          /* tasks of `left` that new workers are started for */
+    bool head, coming, pooled; /* some site had quota; workers boot, or are there, that suit it */
+    bool reserved;
+    int64_t start_ms; /* predicted, of the first left; -1 */
+};
+
+struct pass_user {
+    struct room held;
+    double key;   /* usage and holdings over weight: least is served first */
+    int *classes; /* with ready tasks, in order */
+    size_t class_count, next;
+};
+struct pass_project {
+    struct room held;
+    double key;
+    double money_left; /* infinite: no ceiling */
+    int64_t workers_left;
+    struct site_set allowed;
+    int *users;
+    size_t user_count;
+    double wanted_cpus; /* by its classes without a decision; for packing */
+};
+
+struct pool;
+/* Workers that are alike, as room in the time to come. */
+struct pool {
+    int site, project;
+    int64_t class_id;
+    uint32_t image, gpu_model;
+    int64_t gpu_memory;
+    struct room total; /* of each */
+    double workers;
+    double backlog; /* worker-ms before it takes more */
+    bool coming;    /* booting */
+    int next;       /* of the same site, counted from 1; 0: none */
+};
+
+struct pass {
+    const struct sched_params *params;
+    const struct sched_snapshot *snap;
+    struct sched_decisions *out;
+    struct sched *sched;
+    int64_t now;
+    struct room whole;       /* all workers' together: what shares are parts of */
+    struct room ready_whole; /* of those that take leases */
+    struct pass_worker *workers;
+    struct pass_site *sites;
+    struct pass_class *classes;
+    struct pass_user *users;
+    struct pass_project *projects;
+    int64_t *limits_left;
+    int *order; /* sites with room, nearest tier first */
+    size_t order_count;
+    struct site_set roomy; /* the same as a set */
+    struct site_set open;
+    int *queue; /* classes with ready tasks, in the order they are served */
+    size_t queue_count;
+    struct pool *pools;
+    struct suit *suits; /* as many as pool_room; for create.c */
+    size_t pool_count, pool_room;
+    struct made *made;
+    size_t made_count, made_room;
+    int32_t *run_first, *run_next; /* runs by worker; made at need */
+    int gangs;
+    int reservations;
+};
+
+/* Scratch memory: zeroed, gone at the end of the pass. */
+void *pass_alloc(struct pass *pass, size_t count, size_t size);
+struct sched_decision *pass_decide(struct pass *pass, enum sched_kind kind, enum sched_why why);
+void pass_wake(struct pass *pass, int64_t at_ms);
+
+/* fit.c: the filter */
+const struct fit *fit_of(struct sched *sched, const struct sched_snapshot *snap, int class_index);
+bool fit_option(const struct sched_option *option, const struct sched_site *site,
+                const struct sched_shape *shape);
+bool fit_place(const struct sched_class *class, const struct sched_site *site, size_t index);
+bool fit_image(const struct sched_class *class, const struct sched_site *site);
+bool fit_gpus(const struct sched_option *option, int64_t gpus, uint32_t model, int64_t memory);
+/* What stands in the way, as changes that would remove it; returns how many (at most `most`). */
+size_t fit_shape_fixes(const struct sched_option *option, const struct sched_site *site,
+                       const struct sched_shape *shape, struct sched_fix *out, size_t most);
+size_t fit_place_fixes(const struct sched_class *class, const struct sched_site *site, size_t index,
+                       struct sched_fix *out, size_t most);
+/* Sites that the project's rules leave. */
+struct site_set fit_project(const struct sched_snapshot *snap, const struct sched_project *project);
+bool fit_project_site(const struct sched_project *project, const struct sched_site *site,
+                      size_t index);
+
+/* room.c: sums with amounts */
+int64_t room_count(const struct room *free, const struct room *need); /* how often it fits */
+void room_take(struct room *free, const struct room *need, int64_t count);
+bool room_fits(const struct room *free, const struct room *need);
+/* What a task is thought to run: typically, and at most (-1: no bound is known). */
+int64_t run_typical(const struct sched_params *params, const struct sched_class *class,
+                    const struct sched_option *option);
+int64_t run_most(const struct sched_class *class, const struct sched_option *option);
+int64_t run_safe(const struct sched_params *params, const struct sched_class *class,
+                 const struct sched_option *option);
+/* Money for `ms` of the part of a worker that `need` takes. */
+double task_cost(double price_hour, const struct room *total, const struct room *need, int64_t ms);
+
+/* ledger.c: what a site can still give */
+void ledger_open(struct pass *pass, size_t site);
+/* Workers of the shape that quota and limits allow. */
+int64_t ledger_workers(const struct pass *pass, size_t site, int shape);
+void ledger_take(struct pass *pass, size_t site, int shape, int64_t count);
+/* Keep what one such worker needs from all others, also what is not there yet. */
+void ledger_hold(struct pass *pass, size_t site, int shape);
+int64_t quota_need(const struct sched_quota *quota, const struct sched_shape *shape);
+int64_t quota_free(const struct sched_quota *quota);
+enum sched_why site_state(const struct sched_site *site, int64_t now);
+bool breaker_closed(int64_t closed_until_ms, int64_t now);
+
+/* order.c: who is served first */
+enum serve { SERVE_SLOTS, SERVE_AHEAD, SERVE_CREATE };
+void order_make(struct pass *pass);
+/* Serve all classes until nothing more fits. */
+void order_serve(struct pass *pass, enum serve mode);
+/* `count` more tasks are held by the class's user and project. */
+void order_charge(struct pass *pass, const struct sched_class *class, const struct room *need,
+                  int64_t count);
+
+/* lease.c: work for workers that are there */
+int64_t lease_some(struct pass *pass, int class_index, int64_t want, bool ahead);
+int64_t limits_allow(const struct pass *pass, const struct sched_class *class, int64_t want);
+double ahead_of(const struct pass *pass, const struct sched_class *class);
+int64_t money_allows(const struct pass *pass, const struct pass_class *pc, size_t site,
+                     double price, double cost, int64_t want);
+void money_take(struct pass *pass, struct pass_class *pc, double cost);
+void lease_reset(struct pass *pass); /* search from the start again */
+bool worker_matches(const struct sched_snapshot *snap, const struct sched_class *class,
+                    const struct sched_option *option, const struct sched_worker *worker);
+
+/* reserve.c: a start that nothing else may delay */
+void reserve_starved(struct pass *pass);
+bool reserve_class(struct pass *pass, int class_index);
+
+/* pool.c: workers as room in the time to come */
+void pool_make(struct pass *pass);
+int pool_add(struct pass *pass, const struct pool *pool);
+bool pool_suits(const struct pass *pass, const struct pass_class *pc,
+                const struct sched_option *option, const struct pool *pool);
+
+/* create.c: new workers */
+void create_all(struct pass *pass);
+/* Workers for up to `want` tasks; returns for how many, 0: none is worth starting. */
+int64_t create_some(struct pass *pass, int class_index, int64_t want);
+int64_t boot_ms(const struct sched_params *params, const struct sched_site *site, int shape,
+                uint32_t image);
+
+/* teardown.c: workers that go */
+void teardown_all(struct pass *pass);
+
+#endif

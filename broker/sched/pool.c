@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool.c - the workers there are, and those that boot, as room in the time to come.
+ *
+ * A pool is a set of like workers with the work that is ahead of any newcomer, in worker-ms.  What
+ * a pool will have handled by a given time is what need not be started elsewhere. */
+#include <math.h>
+
+#include "sched/pass.h"
+
+static bool same_pool(const struct pool *pool, const struct sched_worker *worker, bool coming)
+{
+    return pool->site == worker->site && pool->project == worker->project &&
+           pool->class_id == worker->class_id && pool->image == worker->image &&
+           pool->gpu_model == worker->gpu_model && pool->coming == coming &&
+           memcmp(&pool->total, &worker->total, sizeof pool->total) == 0;
+}
+
+int pool_add(struct pass *pass, const struct pool *pool)
+{
+    if (pass->pool_count == pass->pool_room) {
+        struct pool *old = pass->pools;
+
+        pass->pool_room = pass->pool_room ? pass->pool_room * 2 : 64;
+        pass->pools = pass_alloc(pass, pass->pool_room, sizeof *pass->pools);
+        if (old)
+            memcpy(pass->pools, old, pass->pool_count * sizeof *old);
+        pass->suits = pass_alloc(pass, pass->pool_room, sizeof *pass->suits);
+    }
+    pass->pools[pass->pool_count] = *pool;
+    pass->pools[pass->pool_count].next = pass->sites[pool->site].pools;
+    pass->sites[pool->site].pools = (int)++pass->pool_count;
+    return (int)pass->pool_count - 1;
+}
+
+static int pool_of(struct pass *pass, const struct sched_worker *worker, bool coming)
+{
+    for (int p = pass->sites[worker->site].pools; p > 0; p = pass->pools[p - 1].next)
+        if (same_pool(&pass->pools[p - 1], worker, coming))
+            return p - 1;
+    return pool_add(pass, &(struct pool){ .site = worker->site,
+                                          .project = worker->project,
+                                          .class_id = worker->class_id,
+                                          .image = worker->image,
+                                          .gpu_model = worker->gpu_model,
+                                          .gpu_memory = worker->gpu_memory,
+                                          .total = worker->total,
+                                          .coming = coming });
+}
+
+static double held_part(const struct sched_worker *worker)
+{
+    struct room held = worker->total;
+
+    room_take(&held, &worker->free, 1);
+    return (double)held.cpus / fmax((double)worker->total.cpus, 1);
+}
+
+/* What is left to do for leases that were held before this pass. */
+static void pool_runs(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+
+    for (size_t i = 0; i < snap->run_count; i++) {
+        const struct sched_run *run = &snap->runs[i];
+        const struct sched_worker *worker = &snap->workers[run->worker];
+        int pool = pass->workers[run->worker].pool;
+        int64_t end = run->ends_ms >= 0 ? run->ends_ms : pass->now + pass->params->default_run_ms;
+        double part = (double)run->need.cpus / fmax((double)worker->total.cpus, 1);
+
+        if (pool >= 0 && end > pass->now)
+            pass->pools[pool].backlog += part * run->count * (double)(end - pass->now);
+    }
+}
+
+void pool_make(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+
+    for (size_t w = 0; w < snap->worker_count; w++) {
+        const struct sched_worker *worker = &snap->workers[w];
+        struct pass_worker *pw = &pass->workers[w];
+        bool coming = worker->state == WORKER_INTENT || worker->state == WORKER_BOOTING;
+        struct pool *pool;
+
+        pw->pool = -1;
+        if (pw->reserved || !(pw->usable || coming) || !pass->sites[worker->site].leases)
+            continue;
+        pw->pool = pool_of(pass, worker, coming);
+        pool = &pass->pools[pw->pool];
+        pool->workers += 1;
+        pool->backlog += pw->leased_ms;
+        if (coming) {
+            int64_t ready =
+                worker->ready_ms >= 0
+                    ? worker->ready_ms
+                    : worker->created_ms + boot_ms(pass->params, &snap->sites[worker->site],
+                                                   worker->shape, worker->image);
+
+            pool->backlog += (double)(ready > pass->now ? ready - pass->now : 1000);
+        } else if (snap->run_count == 0) {
+            pool->backlog += held_part(worker) * (double)pass->params->default_run_ms / 2;
+        }
+    }
+    pool_runs(pass);
+}
+
+bool pool_suits(const struct pass *pass, const struct pass_class *pc,
+                const struct sched_option *option, const struct pool *pool)
+{
+    const struct sched_worker like = { .site = pool->site,
+                                       .project = pool->project,
+                                       .class_id = pool->class_id,
+                                       .image = pool->image,
+                                       .gpu_model = pool->gpu_model,
+                                       .gpu_memory = pool->gpu_memory,
+                                       .total = pool->total };
+    size_t site = (size_t)pool->site;
+
+    return pool->workers > 0 && site_set_has(&pc->fit->place, site) &&
+           site_set_has(&pass->projects[pc->class->project].allowed, site) &&
+           room_fits(&pool->total, &option->need) &&
+           worker_matches(pass->snap, pc->class, option, &like);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* room.c - sums with amounts of everything, with run times and with money. */
+#include <math.h>
+
+#include "sched/pass.h"
+
+static int64_t times(int64_t most, int64_t free, int64_t need)
+{
+    int64_t count;
+
+    if (need <= 0)
+        return most;
+    count = free < need ? 0 : free / need;
+    return count < most ? count : most;
+}
+
+int64_t room_count(const struct room *free, const struct room *need)
+{
+    int64_t count = times(NO_LIMIT, free->cpus, need->cpus);
+
+    count = times(count, free->memory, need->memory);
+    count = times(count, free->gpus, need->gpus);
+    return times(count, free->disk, need->disk);
+}
+
+bool room_fits(const struct room *free, const struct room *need)
+{
+    return room_count(free, need) > 0;
+}
+
+void room_take(struct room *free, const struct room *need, int64_t count)
+{
+    free->cpus -= need->cpus * count;
+    free->memory -= need->memory * count;
+    free->disk -= need->disk * count;
+    free->gpus -= need->gpus * count;
+}
+
+int64_t run_typical(const struct sched_params *params, const struct sched_class *class,
+                    const struct sched_option *option)
+{
+    int64_t run = class->run_ms >= 0        ? class->run_ms
+                  : option->walltime_ms > 0 ? option->walltime_ms
+                                            : params->default_run_ms;
+
+    if (option->walltime_ms > 0 && run > option->walltime_ms)
+        run = option->walltime_ms;
+    return run > 0 ? run : 1;
+}
+
+int64_t run_most(const struct sched_class *class, const struct sched_option *option)
+{
+    if (option->walltime_ms > 0)
+        return option->walltime_ms;
+    return class->run_high_ms;
+}
+
+int64_t run_safe(const struct sched_params *params, const struct sched_class *class,
+                 const struct sched_option *option)
+{
+    int64_t most = run_most(class, option);
+
+    return most >= 0 ? most : run_typical(params, class, option);
+}
+
+static double part(int64_t need, int64_t total)
+{
+    return total > 0 ? fmin((double)need / (double)total, 1) : 0;
+}
+
+double task_cost(double price_hour, const struct room *total, const struct room *need, int64_t ms)
+{
+    double share = fmax(part(need->cpus, total->cpus), part(need->memory, total->memory));
+
+    share = fmax(share, part(need->gpus, total->gpus));
+    return price_hour <= 0 ? 0 : price_hour * share * (double)ms / 3600000;
+}

@@ -28,7 +28,8 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash
-CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver broker
+CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
+          broker options option_time script sbatch
 STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
           tokens
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide
@@ -89,7 +90,7 @@ CLI_LIBS    := $(foreach l,cron sched conf net base,$(call lib,$(l)))
 $(B)/bin/spillwayd: $(B)/obj/broker/main.o $(DAEMON_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(DAEMON_LIBS) $(LIBS_DAEMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group $(LIBS_DAEMON)
 
 $(B)/bin/spillway: $(call objs,broker/cli,$(CLI)) $(CLI_LIBS)
 	@mkdir -p $(@D)

@@ -23,9 +23,16 @@ struct script_notes {
     size_t count, dropped;
 };
 
+struct script_place { /* which line set which key */
+    char *key;        /* "resources.walltime" */
+    int line;
+};
+
 struct script {
     json_t *description; /* to be given to job_spec_parse(); holds the text as `script` */
     struct script_notes warnings, faults;
+    struct script_place *places;
+    size_t place_count;
 };
 
 /* 0: no fault; -1: see `faults`.  `name` is the job's name unless a line says otherwise (a file's

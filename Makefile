@@ -39,7 +39,7 @@ API    := api server request router routes decode problem policy auth rate pool 
           submit jobs job_read task_json logs outputs files blobs agent attempts
 BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
 CLI    :=
-AGENT  := main loop url digest resolve tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
+AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox sync stage upload
 
 UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cgroup.h - control groups: what bounds us, and one for each attempt where we may make it.
+ *
+ * v2 and v1's memory controller; where neither is ours to use, cgroup_kind() is "none" and limits.c
+ * does with less. */
+#ifndef AGENT_CGROUP_H
+#define AGENT_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* The CPUs that quotas above us leave; 0: no quota. */
+double cgroup_cpu_quota(void);
+/* The least memory limit above us, bytes; 0: none. */
+int64_t cgroup_memory_limit(void);
+
+/* The folder in which attempts get their groups, made for `worker`; NULL where that cannot be. */
+struct cgroups;
+struct cgroups *cgroups_open(const char *worker);
+/* Also removes the folder. */
+void cgroups_close(struct cgroups *groups);
+const char *cgroups_kind(const struct cgroups *groups); /* "v2", "v1", "none" (NULL) */
+const char *cgroups_path(const struct cgroups *groups);
+
+/* One attempt's group, with a memory limit. */
+struct cgroup;
+struct cgroup *cgroup_new(struct cgroups *groups, int64_t attempt, int64_t memory, struct err *err);
+/* Processes join by writing "0" to it. */
+int cgroup_procs_fd(const struct cgroup *group);
+/* Every process in it. */
+void cgroup_kill(const struct cgroup *group);
+int64_t cgroup_memory_peak(const struct cgroup *group); /* 0: not known */
+/* How many processes the kernel killed in it for want of memory. */
+int64_t cgroup_oom_kills(const struct cgroup *group);
+/* false: there are still processes in it; try again later. */
+bool cgroup_remove(struct cgroup *group);
+
+/* All processes of the groups below `path`, and then the folders: what a dead agent left. */
+void cgroups_reap(const char *path);
+
+#endif

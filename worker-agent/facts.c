@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* facts.c - cores, memory, disk, as far as affinity and the cgroups above us let us have them. */
+#include "facts.h"
+
+#include <sched.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#include "base/buf.h"
+#include "base/own.h"
+#include "base/parse.h"
+#include "cgroup.h"
+
+static int cpus_by_affinity(void)
+{
+    size_t size = CPU_ALLOC_SIZE(8192);
+    cpu_set_t *set = CPU_ALLOC(8192);
+    int count = set && sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
+
+    CPU_FREE(set);
+    return count > 0 ? count : 1;
+}
+
+static int64_t memory_total(void)
+{
+    struct sysinfo info;
+
+    return sysinfo(&info) == 0 ? (int64_t)info.totalram * info.mem_unit : 0;
+}
+
+void facts_find(const char *dir, struct facts *out)
+{
+    struct statvfs disk;
+    struct utsname names;
+    double quota;
+    int64_t limit;
+
+    *out = (struct facts){ .cpus = cpus_by_affinity(), .memory = memory_total() };
+    quota = cgroup_cpu_quota();
+    if (quota > 0 && quota < out->cpus)
+        out->cpus = quota < 1 ? 1 : (int)quota;
+    limit = cgroup_memory_limit();
+    if (limit > 0 && limit < out->memory)
+        out->memory = limit;
+    if (statvfs(dir, &disk) == 0)
+        out->disk = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+    if (uname(&names) == 0) {
+        snprintf(out->kernel, sizeof out->kernel, "%s", names.release);
+        snprintf(out->hostname, sizeof out->hostname, "%s", names.nodename);
+        snprintf(out->arch, sizeof out->arch, "%s", names.machine);
+    }
+    out->gpu_count = gpus_find(out->gpus, GPUS_MOST);
+}
+
+json_t *facts_json(const struct facts *facts, const char *cgroup)
+{
+    json_t *gpus = json_array();
+    json_t *out;
+
+    for (int i = 0; i < facts->gpu_count; i++) {
+        const struct gpu *gpu = &facts->gpus[i];
+
+        json_array_append_new(gpus,
+                              json_pack("{s:s, s:I, s:s}", "model", gpu->model, "memory_bytes",
+                                        (json_int_t)gpu->memory, "id", gpu->id));
+    }
+    out = json_pack("{s:i, s:I, s:I, s:s, s:s, s:s, s:s, s:o}", "cpus", facts->cpus, "memory_bytes",
+                    (json_int_t)facts->memory, "disk_bytes", (json_int_t)facts->disk, "kernel",
+                    facts->kernel, "hostname", facts->hostname, "arch", facts->arch, "cgroup",
+                    cgroup, "gpus", gpus);
+    return out ? out : json_object();
+}

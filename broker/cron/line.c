@@ -226,8 +226,6 @@ static int read_plain(struct parser *p, char *text, int step)
             return -1;
         if (!step) /* with one: from here to the field's end */
             last = first;
-        else if (p->kind == FIELD_WEEKDAY)
-            last = 6;
     }
     add_values(p, first, last, step ? step : 1);
     return 0;

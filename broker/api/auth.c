@@ -173,7 +173,8 @@ static void keep(struct auth *auth, const char *key, struct caller *caller, int6
         clear_cache(auth);
     if (generation == auth->forgotten) {
         entry_free(map_del_str(&auth->cache, entry->key));
-        map_put_str(&auth->cache, entry->key, take_ptr(entry));
+        map_put_str(&auth->cache, entry->key, entry);
+        entry = NULL;
     }
     pthread_mutex_unlock(&auth->lock);
     entry_free(entry);

@@ -71,14 +71,12 @@ static void put_range(struct buf *out, const struct index_range *range, int64_t 
 
 void rest_id_put(struct buf *out, const struct job_row *job, int64_t first, int64_t count)
 {
-    own_str char *text = xstrdup(job->array ? job->array : "");
     struct index_set set = { .ranges = NULL };
     int64_t before = 0;
     int shown = 0;
 
-    text[strcspn(text, "%")] = '\0';
     buf_printf(out, "%" PRId64 ".[", job->id);
-    if (index_set_parse(text, &set, NULL) < 0)
+    if (!job->array || index_set_parse(job->array, &set, NULL) < 0)
         set.count = 0;
     for (size_t i = 0; i < set.count && count > 0; i++) {
         const struct index_range *range = &set.ranges[i];

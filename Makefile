@@ -38,7 +38,9 @@ CRON   := civil zone tzif tzrule line expr plan
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts
 BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
-CLI    :=
+CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
+          upload submit run ls show explain logs fetch wait change sites workers top usage \
+          events token doctor version completion manual
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox sync stage upload
 

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* logs.c - `spillway logs`: what a task wrote, or writes.
+ *
+ * Following survives a restart of the broker: each stream is opened again at the byte where it
+ * broke. */
+#include "cli/logs.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "base/utf8.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/follow.h"
+#include "cli/task.h"
+#include "cli/watch.h"
+
+#define PUMP_MS 1000
+
+static const char *const stream_names[2] = { "stdout", "stderr" };
+
+static const struct option options[] = {
+    { "follow", 'f', NULL, "go on until the task has ended", COMPLETES_NOTHING },
+    { "stdout", 0, NULL, "only standard output", COMPLETES_NOTHING },
+    { "stderr", 0, NULL, "only standard error", COMPLETES_NOTHING },
+    { "attempt", 0, "N", "of the Nth attempt (default: the last)", COMPLETES_NOTHING },
+    { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
+};
+
+/* Where the bytes of one stream go. */
+struct outlet {
+    struct cli *cli;
+    const char *name;
+    FILE *file;
+    bool filtered; /* it is a terminal */
+    struct log_filter filter;
+    int64_t offset;
+    struct buf held; /* with --json: the start of a character */
+    int64_t attempt;
+};
+
+static void outlet_init(struct outlet *outlet, struct cli *cli, int stream, bool apart)
+{
+    *outlet = (struct outlet){ .cli = cli, .name = stream_names[stream], .file = stdout };
+    outlet->filter = (struct log_filter)LOG_FILTER_INIT;
+    if (stream == 1 && apart)
+        outlet->file = stderr;
+    outlet->filtered = outlet->file == stdout ? cli->term.out_is_tty : cli->term.err_is_tty;
+}
+
+static json_t *log_object(const struct outlet *outlet, int64_t start, size_t length)
+{
+    const char *data = outlet->held.data;
+    json_t *object = json_pack("{s:s, s:I}", "stream", outlet->name, "offset", (json_int_t)start);
+
+    if (outlet->attempt > 0)
+        json_object_set_new(object, "attempt", json_integer(outlet->attempt));
+    if (utf8_valid(data, length) && !memchr(data, '\0', length)) {
+        json_object_set_new(object, "text", json_stringn(data, length));
+    } else {
+        own_buf struct buf text = BUF_INIT(0);
+
+        buf_put_base64(&text, data, length);
+        json_object_set_new(object, "base64", json_string(buf_text(&text)));
+    }
+    return object;
+}
+
+/* Up to three bytes at the end may belong to a character that goes on in the next piece. */
+static size_t whole_characters(const char *data, size_t length)
+{
+    for (size_t cut = 0; cut < 4 && cut <= length; cut++)
+        if (utf8_valid(data, length - cut))
+            return length - cut;
+    return length;
+}
+
+static void put_json(struct outlet *outlet, const char *data, size_t length, bool last)
+{
+    own_json json_t *object = NULL;
+    int64_t start = outlet->offset - (int64_t)outlet->held.length;
+    size_t whole;
+
+    buf_put(&outlet->held, data, length);
+    outlet->offset += (int64_t)length;
+    whole =
+        last ? outlet->held.length : whole_characters(buf_text(&outlet->held), outlet->held.length);
+    if (whole == 0)
+        return;
+    object = log_object(outlet, start, whole);
+    print_json_line(object);
+    buf_drop_front(&outlet->held, whole);
+}
+
+static void put_log(struct outlet *outlet, const char *data, size_t length)
+{
+    if (outlet->cli->json) {
+        put_json(outlet, data, length, false);
+        return;
+    }
+    outlet->offset += (int64_t)length;
+    if (outlet->filtered) {
+        own_buf struct buf text = BUF_INIT(0);
+
+        log_filter_put(&outlet->filter, data, length, &text);
+        fwrite(buf_text(&text), 1, text.length, outlet->file);
+    } else {
+        fwrite(data, 1, length, outlet->file);
+    }
+}
+
+static void tell_cut(const char *id, const char *name, int64_t cut)
+{
+    if (cut > 0)
+        warn("%s: %" PRId64 " bytes of its %s lie beyond the log limit and were not kept", id, cut,
+             name);
+}
+
+/* ---- all there is now --------------------------------------------------------------------------
+ */
+
+static bool sink_log(void *arg, const char *data, size_t length)
+{
+    put_log(arg, data, length);
+    return !ferror(stdout);
+}
+
+static void log_path(struct buf *path, const struct log_view *view, int stream, int64_t attempt)
+{
+    buf_printf(path, "/v1/jobs/%s/logs/%s", view->id, stream_names[stream]);
+    if (attempt > 0)
+        buf_printf(path, "?attempt=%" PRId64, attempt);
+}
+
+int logs_print(struct cli *cli, const struct log_view *view, struct err *err)
+{
+    struct client *client;
+
+    if (cli_client(cli, &client, err) < 0)
+        return -1;
+    for (int stream = 0; stream < 2; stream++) {
+        own_reply struct reply reply = REPLY_INIT;
+        own_buf struct buf path = BUF_INIT(0);
+        struct outlet outlet;
+        struct call call = { .sink = sink_log, .arg = &outlet };
+
+        if (!view->wanted[stream])
+            continue;
+        outlet_init(&outlet, cli, stream, view->apart);
+        log_path(&path, view, stream, view->attempt);
+        call.path = buf_text(&path);
+        if (client_call(client, &call, &reply, err) < 0)
+            return err_wrap(err, "%s", view->id);
+        if (cli->json)
+            put_json(&outlet, "", 0, true);
+        buf_free(&outlet.held);
+        fflush(outlet.file);
+        tell_cut(view->id, stream_names[stream], reply.log_cut);
+    }
+    return 0;
+}
+
+/* ---- as it comes -------------------------------------------------------------------------------
+ */
+
+struct following {
+    struct cli *cli;
+    const struct log_view *view;
+    int64_t attempt; /* being followed */
+    struct outlet outlets[2];
+    struct stream *streams[2]; /* NULL: not wanted, over, or to be opened again */
+    bool over[2];
+    struct patience patience[2];
+};
+
+static void open_stream(struct following *following, int i)
+{
+    own_buf struct buf path = BUF_INIT(0);
+
+    log_path(&path, following->view, i, following->attempt);
+    buf_printf(&path, "%cfollow=1&offset=%" PRId64, strchr(buf_text(&path), '?') ? '&' : '?',
+               following->outlets[i].offset);
+    following->streams[i] = stream_open(following->cli->client, buf_text(&path), false, NULL);
+}
+
+static void drain_stream(struct following *following, int i)
+{
+    struct buf *data = stream_data(following->streams[i]);
+
+    if (!stream_connected(following->streams[i]))
+        return;
+    following->patience[i].was_there = true;
+    if (!data->length)
+        return;
+    patience_rest(&following->patience[i]);
+    put_log(&following->outlets[i], data->data, data->length);
+    fflush(following->outlets[i].file);
+    buf_clear(data);
+}
+
+/* -1: refused, or the broker is gone for good. */
+static int settle_stream(struct following *following, int i, struct err *err)
+{
+    struct stream *stream = following->streams[i];
+    enum stream_end end = stream_state(stream);
+    int rc = 0;
+
+    if (end == STREAM_OPEN)
+        return 0;
+    if (end == STREAM_ENDED) {
+        following->over[i] = true;
+        tell_cut(following->view->id, stream_names[i], stream_header(stream, "Spillway-Log-Cut"));
+    } else {
+        stream_fault(stream, err);
+        if (end == STREAM_REFUSED || patience_lose(&following->patience[i], following->cli) < 0)
+            rc = -1;
+    }
+    stream_close(stream);
+    following->streams[i] = NULL;
+    return rc;
+}
+
+static bool all_over(const struct following *following)
+{
+    return (following->over[0] || !following->view->wanted[0]) &&
+           (following->over[1] || !following->view->wanted[1]);
+}
+
+static int follow_turn(struct following *following, struct err *err)
+{
+    int64_t wait = PUMP_MS;
+
+    for (int i = 0; i < 2; i++) {
+        if (!following->view->wanted[i] || following->over[i] || following->streams[i])
+            continue;
+        if (patience_due(&following->patience[i]))
+            open_stream(following, i);
+        else
+            wait = patience_wait(&following->patience[i], wait);
+    }
+    streams_pump(following->cli->client, wait);
+    for (int i = 0; i < 2; i++) {
+        if (!following->streams[i])
+            continue;
+        drain_stream(following, i);
+        if (settle_stream(following, i, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* One attempt, to its end.  1: interrupted. */
+static int follow_attempt(struct cli *cli, const struct log_view *view, int64_t attempt,
+                          struct err *err)
+{
+    struct following following = { .cli = cli, .view = view, .attempt = attempt };
+    int rc = 0;
+
+    for (int i = 0; i < 2; i++) {
+        outlet_init(&following.outlets[i], cli, i, view->apart);
+        following.outlets[i].attempt = attempt;
+        following.patience[i].was_there = true; /* we have just spoken with it */
+    }
+    while (rc == 0 && !all_over(&following)) {
+        rc = follow_turn(&following, err);
+        if (rc == 0 && view->interrupt && *view->interrupt)
+            rc = 1;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (cli->json && rc == 0)
+            put_json(&following.outlets[i], "", 0, true);
+        buf_free(&following.outlets[i].held);
+        stream_close(following.streams[i]);
+    }
+    return rc;
+}
+
+static bool has_begun(void *arg, const json_t *task)
+{
+    return task_ended(task) || field_int(task, "attempt") > *(int64_t *)arg;
+}
+
+int logs_follow(struct cli *cli, const struct log_view *view, struct err *err)
+{
+    struct client *client;
+    int64_t attempt = 0;
+    int rc = 0;
+
+    if (cli_client(cli, &client, err) < 0)
+        return -1;
+    if (view->attempt)
+        return follow_attempt(cli, view, view->attempt, err);
+    while (rc == 0) {
+        struct watch watch = { .ids = &view->id,
+                               .count = 1,
+                               .enough = has_begun,
+                               .arg = &attempt,
+                               .interrupt = view->interrupt };
+        int64_t last;
+
+        rc = watch_tasks(cli, &watch, err);
+        last = rc == 0 ? field_int(watch.tasks[0], "attempt") : 0;
+        watch_free(&watch);
+        if (rc != 0 || last <= attempt)
+            return rc;
+        attempt = last;
+        rc = follow_attempt(cli, view, attempt, err);
+    }
+    return rc;
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+    struct log_view view = { .id = args->words[0] };
+    int rc;
+
+    if (job_ids_check(args, err) < 0 ||
+        args_i64(args, "attempt", 1, INT32_MAX, &view.attempt, err) < 0)
+        return -1;
+    view.wanted[0] = args_has(args, "stdout") || !args_has(args, "stderr");
+    view.wanted[1] = args_has(args, "stderr") || !args_has(args, "stdout");
+    view.apart = view.wanted[0] && !cli->json; /* asked for alone, it is what a pipe wants */
+    rc = args_has(args, "follow") ? logs_follow(cli, &view, err) : logs_print(cli, &view, err);
+    return rc < 0 ? -1 : EXIT_OK;
+}
+
+const struct command command_logs = {
+    .name = "logs",
+    .help = "what a task wrote, or writes",
+    .synopsis = "[OPTIONS] ID",
+    .text =
+        "Prints what a task wrote to standard output, then what it wrote to standard error; with "
+        "-f both as they come, through retries and restarts of the broker.  Into a pipe or a file "
+        "every byte is passed on as it is; on a terminal, control sequences other than colours "
+        "are not.\n\nWith --json, one object a line: stream, offset, and text (or base64).",
+    .options = options,
+    .example = "spillway logs -f 12.7\n"
+               "spillway logs --stdout 12 > result.txt",
+    .exits = "0 done, 3 no such task or attempt",
+    .words = COMPLETES_JOB,
+    .words_least = 1,
+    .words_most = 1,
+    .run = run,
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run.c - `spillway run`: submit, show the output as it comes, end as the job did. */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/own.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/describe.h"
+#include "cli/logs.h"
+#include "cli/submit.h"
+#include "cli/task.h"
+#include "cli/watch.h"
+
+static volatile sig_atomic_t interrupted;
+
+static const struct option options[] = {
+    { "anyway", 0, NULL, "queue it also when no site can ever run it as things are",
+      COMPLETES_NOTHING },
+    { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
+};
+
+/* The first one cancels the job, the second ends us. */
+static void on_interrupt(int signal_number)
+{
+    interrupted = signal_number;
+    signal(signal_number, SIG_DFL);
+}
+
+static void catch_interrupts(void)
+{
+    struct sigaction action = { .sa_handler = on_interrupt };
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static int exit_as(const json_t *task)
+{
+    const char *state = field_text(task, "state");
+    int64_t code = field_int(task, "exit_code"), signal_number = field_int(task, "signal");
+
+    if (strcmp(state, "succeeded") == 0)
+        return EXIT_OK;
+    if (signal_number > 0)
+        return 128 + (int)signal_number;
+    return code > 0 && code < 256 ? (int)code : EXIT_NO;
+}
+
+static void tell_end(const json_t *task)
+{
+    own_str char *reason = task_reason(task);
+    const char *detail = field_text(task, "detail");
+
+    if (strcmp(field_text(task, "state"), "succeeded") != 0 &&
+        strcmp(field_text(task, "reason"), "user-exit") != 0)
+        warn("job %s %s%s%s%s%s", field_text(task, "id"), field_text(task, "state"),
+             *reason ? ": " : "", reason, *detail ? ": " : "", detail);
+}
+
+static int cancel(struct cli *cli, const char *id, struct err *err)
+{
+    own_str char *path = xasprintf("/v1/jobs/%s/cancel", id);
+
+    warn("cancelling job %s; interrupt again to leave it to itself", id);
+    interrupted = 0;
+    return cli_post(cli, path, NULL, NULL, err);
+}
+
+/* Until it has ended, through one cancellation. */
+static int watch_end(struct cli *cli, const char *id, json_t **task, struct err *err)
+{
+    for (;;) {
+        struct watch watch = { .ids = &id, .count = 1, .interrupt = &interrupted };
+        int rc = watch_tasks(cli, &watch, err);
+
+        if (rc == 0)
+            *task = json_incref(watch.tasks[0]);
+        watch_free(&watch);
+        if (rc <= 0)
+            return rc;
+        if (cancel(cli, id, err) < 0)
+            return -1;
+    }
+}
+
+static int follow(struct cli *cli, const char *id, struct err *err)
+{
+    struct log_view view = {
+        .id = id, .wanted = { true, true }, .apart = true, .interrupt = &interrupted
+    };
+    own_json json_t *task = NULL;
+    int rc;
+
+    catch_interrupts();
+    while ((rc = logs_follow(cli, &view, err)) == 1)
+        if (cancel(cli, id, err) < 0)
+            return -1;
+        else
+            break; /* what it still writes is shown by `logs`; its end is what counts now */
+    if (rc < 0 || watch_end(cli, id, &task, err) < 0)
+        return -1;
+    if (cli->json)
+        print_json_line(task);
+    else
+        tell_end(task);
+    return exit_as(task);
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+    own_drafts struct drafts drafts = { .list = NULL };
+    own_json json_t *answer = NULL;
+    own_str char *id = NULL;
+
+    if (drafts_read(args, &drafts, err) < 0 || drafts_check(args, &drafts, err) < 0)
+        return -1;
+    if (drafts.count != 1 || drafts.list[0].spec.array.size > 0)
+        return err_set(err, FAULT_INVALID,
+                       "run is for one job of one task; use `spillway submit --wait` for more");
+    if (submit_drafts(cli, args, &drafts, &answer, err) < 0)
+        return -1;
+    id = xasprintf("%lld",
+                   (long long)field_int(json_array_get(json_object_get(answer, "jobs"), 0), "id"));
+    progress(&cli->term, "job %s queued", id);
+    progress_end(&cli->term);
+    return follow(cli, id, err);
+}
+
+const struct command command_run = {
+    .name = "run",
+    .help = "submit, show the output as it comes, end as the job did",
+    .synopsis = "[OPTIONS] -- CMD... | [OPTIONS] FILE | [OPTIONS] SCRIPT [ARG...]",
+    .text =
+        "Queues one job, waits for it, passes its standard output and standard error on, and "
+        "exits with its exit code, or with 128 and the number of the signal that ended it.  "
+        "Interrupted (Ctrl-C), it cancels the job; interrupted again, it leaves the job to "
+        "itself.\n\nWith --json, the output comes as with `logs -f --json`, then the job's object.",
+    .options = options,
+    .more_options = job_option_table,
+    .example = "spillway run --cpus 2 --memory 4GiB -- make -j2",
+    .exits = "the job's own; 1 when it ended without one; else as `spillway help` says",
+    .words = COMPLETES_FILE,
+    .words_most = -1,
+    .takes_rest = true,
+    .run = run,
+};

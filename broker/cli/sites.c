@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sites.c - `spillway sites`: where there is room, and the operator's switches. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/sites.h"
+#include "cli/table.h"
+
+static const struct column columns[] = {
+    { "NAME", false, false },   { "TYPE", false, false },  { "TIER", false, false },
+    { "PHASE", false, false },  { "STATE", false, false }, { "WORKERS", true, false },
+    { "RUNNING", true, false }, { "DETAIL", false, true }, { NULL, false, false },
+};
+
+static int name_check(const char *name, struct err *err)
+{
+    if (!*name || strlen(name) > 128 ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
+                     "UVWXYZ0123456789-_.") != strlen(name))
+        return err_set(err, FAULT_INVALID,
+                       "'%.60s' is not the name of a site (see `spillway sites`)", name);
+    return 0;
+}
+
+/* The operator's switch, unless the site itself is in trouble. */
+static const char *state_of(const json_t *site)
+{
+    const char *mode = field_text(site, "mode"), *health = field_text(site, "health");
+
+    if (strcmp(mode, "enabled") != 0 || !*health)
+        return mode;
+    return health;
+}
+
+void sites_print(struct cli *cli, const json_t *sites)
+{
+    own_table struct table *table = table_new(columns);
+    size_t i;
+    json_t *site;
+
+    json_array_foreach(sites, i, site)
+    {
+        table_cell(table, field_text(site, "name"));
+        table_cell(table, field_text(site, "type"));
+        table_cell(table, field_text(site, "tier"));
+        table_cell(table, field_text(site, "phase"));
+        table_cell_styled(table, state_of(site), style_of_state(state_of(site)));
+        table_cellf(table, "%lld", (long long)field_int(site, "workers"));
+        table_cellf(table, "%lld", (long long)field_int(site, "running"));
+        table_cell(table, field_text(site, "detail"));
+    }
+    table_print(table, &cli->term);
+}
+
+static int run_ls(struct cli *cli, const struct args *args, struct err *err)
+{
+    own_json json_t *answer = NULL;
+
+    (void)args;
+    if (cli_get(cli, &answer, err, "/v1/sites") < 0)
+        return -1;
+    if (cli->json)
+        print_json(json_object_get(answer, "sites"));
+    else
+        sites_print(cli, json_object_get(answer, "sites"));
+    return EXIT_OK;
+}
+
+static const struct column shape_columns[] = {
+    { "SHAPE", false, false },  { "CPUS", true, false }, { "MEMORY", true, false },
+    { "DISK", true, false },    { "GPUS", true, false }, { "MODEL", false, false },
+    { "PRICE/H", true, false }, { NULL, false, false },
+};
+
+static void print_shapes(struct cli *cli, const json_t *shapes)
+{
+    own_table struct table *table = table_new(shape_columns);
+    char text[SHORT_BYTES];
+    size_t i;
+    json_t *shape;
+
+    json_array_foreach(shapes, i, shape)
+    {
+        const json_t *price = json_object_get(shape, "price_hour");
+
+        table_cell(table, field_text(shape, "name"));
+        table_cellf(table, "%lld", (long long)field_int(shape, "cpus"));
+        table_cell(table, short_bytes(field_int(shape, "memory_bytes"), text, sizeof text));
+        table_cell(table, short_bytes(field_int(shape, "disk_bytes"), text, sizeof text));
+        table_cellf(table, "%lld", (long long)field_int(shape, "gpus"));
+        table_cell(table, field_text(shape, "gpu_model"));
+        if (json_is_number(price))
+            table_cellf(table, "%.3f", json_number_value(price));
+        else
+            table_cell(table, NULL);
+    }
+    if (table_rows(table) == 0)
+        return;
+    putchar('\n');
+    table_print(table, &cli->term);
+}
+
+static const struct column quota_columns[] = {
+    { "QUOTA", false, false }, { "LIMIT", true, false },    { "OURS", true, false },
+    { "OTHERS", true, false }, { "RESERVED", true, false }, { NULL, false, false },
+};
+
+static void put_figure(struct table *table, const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+
+    if (json_is_integer(value))
+        table_cellf(table, "%lld", (long long)json_integer_value(value));
+    else
+        table_cell(table, json_is_null(value) ? "none" : NULL);
+}
+
+static void print_quotas(struct cli *cli, const json_t *quotas)
+{
+    own_table struct table *table = table_new(quota_columns);
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(quotas, i, row)
+    {
+        table_cell(table, field_text(row, "name"));
+        put_figure(table, row, "limit");
+        put_figure(table, row, "ours");
+        put_figure(table, row, "others");
+        put_figure(table, row, "reserved");
+    }
+    if (table_rows(table) == 0)
+        return;
+    putchar('\n');
+    table_print(table, &cli->term);
+}
+
+static void print_site(struct cli *cli, const json_t *site)
+{
+    if (cli->json) {
+        print_json(site);
+        return;
+    }
+    print_object(site);
+    print_quotas(cli, json_object_get(site, "quotas"));
+    print_shapes(cli, json_object_get(site, "shapes"));
+}
+
+static int run_show(struct cli *cli, const struct args *args, struct err *err)
+{
+    own_json json_t *answer = NULL;
+
+    if (name_check(args->words[0], err) < 0 ||
+        cli_get(cli, &answer, err, "/v1/sites/%s", args->words[0]) < 0)
+        return -1;
+    print_site(cli, answer);
+    return EXIT_OK;
+}
+
+static int call(struct cli *cli, const char *name, const char *verb, const json_t *body,
+                json_t **answer, struct err *err)
+{
+    own_str char *path = NULL;
+
+    if (name_check(name, err) < 0)
+        return -1;
+    path = xasprintf("/v1/sites/%s/%s", name, verb);
+    return cli_post(cli, path, body, answer, err) < 0 ? err_wrap(err, "%s", name) : 0;
+}
+
+static int run_probe(struct cli *cli, const struct args *args, struct err *err)
+{
+    own_json json_t *answer = NULL;
+
+    if (call(cli, args->words[0], "probe", NULL, &answer, err) < 0)
+        return -1;
+    print_site(cli, answer);
+    return EXIT_OK;
+}
+
+static int change_mode(struct cli *cli, const struct args *args, const char *verb,
+                       const char *words, struct err *err)
+{
+    own_json json_t *list = json_array();
+
+    for (size_t i = 0; i < args->word_count; i++) {
+        own_json json_t *answer = NULL;
+
+        if (call(cli, args->words[i], verb, NULL, &answer, err) < 0)
+            return -1;
+        json_array_append(list, answer);
+        if (!cli->json)
+            printf("%s: %s\n", args->words[i], words);
+    }
+    if (cli->json)
+        print_json(list);
+    return EXIT_OK;
+}
+
+static int run_enable(struct cli *cli, const struct args *args, struct err *err)
+{
+    return change_mode(cli, args, "enable", "enabled", err);
+}
+
+static int run_disable(struct cli *cli, const struct args *args, struct err *err)
+{
+    return change_mode(cli, args, "disable", "disabled; gets nothing new", err);
+}
+
+static int run_drain(struct cli *cli, const struct args *args, struct err *err)
+{
+    return change_mode(cli, args, "drain", "draining; gets nothing new, idle workers go", err);
+}
+
+/* ---- audit -------------------------------------------------------------------------------------
+ */
+
+static const struct option audit_options[] = {
+    { "reap", 0, NULL, "remove what has no row here", COMPLETES_NOTHING },
+    { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
+};
+
+static const struct column audit_columns[] = {
+    { "KIND", false, false },  { "ID", false, false }, { "WORKER", false, false },
+    { "STATE", false, false }, { "AGE", true, false }, { "OWNED", false, false },
+    { "DETAIL", false, true }, { NULL, false, false },
+};
+
+static size_t print_audit(struct cli *cli, const json_t *answer)
+{
+    own_table struct table *table = table_new(audit_columns);
+    char text[SHORT_BYTES];
+    size_t strays = 0, i;
+    json_t *one;
+
+    json_array_foreach(json_object_get(answer, "resources"), i, one)
+    {
+        bool owned = field_true(one, "owned");
+
+        strays += !owned;
+        table_cell(table, field_text(one, "kind"));
+        table_cell(table, field_text(one, "id"));
+        table_cell(table, field_text(one, "worker"));
+        table_cell(table, field_text(one, "state"));
+        table_cell(table, short_span(field_int(one, "age_s") * 1000, text, sizeof text));
+        table_cell_styled(table, owned ? "yes" : "NO", owned ? STYLE_PLAIN : STYLE_BAD);
+        table_cell(table, field_text(one, "detail"));
+    }
+    if (!cli->json && table_rows(table))
+        table_print(table, &cli->term);
+    return strays;
+}
+
+static int run_audit(struct cli *cli, const struct args *args, struct err *err)
+{
+    bool reap = args_has(args, "reap");
+    own_json json_t *body = json_pack("{s:b}", "reap", reap);
+    own_json json_t *answer = NULL;
+    size_t strays;
+
+    if (call(cli, args->words[0], "audit", body, &answer, err) < 0)
+        return -1;
+    strays = print_audit(cli, answer);
+    if (cli->json)
+        print_json(answer);
+    else if (reap)
+        printf("%lld removed\n", (long long)field_int(answer, "reaped"));
+    else if (strays)
+        warn("%zu of them are owned by no worker of ours; --reap removes them", strays);
+    return strays && !reap ? EXIT_NO : EXIT_OK;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------
+ */
+
+#define EXITS "0 done, 3 no such site, 4 you are no operator"
+#define ONE_SITE(verb, text_, run_)                                                          \
+    {                                                                                        \
+        .name = verb, .help = text_, .synopsis = "SITE",                                     \
+        .example = "spillway sites " verb " local", .exits = EXITS, .words = COMPLETES_SITE, \
+        .words_least = 1, .words_most = 1, .run = run_,                                      \
+    }
+#define SITES(verb, text_, run_)                                                             \
+    {                                                                                        \
+        .name = verb, .help = text_, .synopsis = "SITE...",                                  \
+        .example = "spillway sites " verb " local", .exits = EXITS, .words = COMPLETES_SITE, \
+        .words_least = 1, .words_most = -1, .run = run_,                                     \
+    }
+
+static const struct command command_show_site =
+    ONE_SITE("show", "all that is known of a site: quota, shapes, images", run_show);
+static const struct command command_probe =
+    ONE_SITE("probe", "ask the site afresh what it could give", run_probe);
+static const struct command command_enable = SITES("enable", "use sites again", run_enable);
+static const struct command command_disable =
+    SITES("disable", "place nothing new there; what runs, runs on", run_disable);
+static const struct command command_drain =
+    SITES("drain", "place nothing new there, and let idle workers go", run_drain);
+
+static const struct command command_audit = {
+    .name = "audit",
+    .help = "list what bears our mark at a site, and what of it nobody owns",
+    .synopsis = "[--reap] SITE",
+    .options = audit_options,
+    .example = "spillway sites audit scigne",
+    .exits = "0 all is owned, 1 something is not, 3 no such site, 4 you are no operator",
+    .words = COMPLETES_SITE,
+    .words_least = 1,
+    .words_most = 1,
+    .run = run_audit,
+};
+
+static const struct command *const site_commands[] = {
+    &command_show_site, &command_probe, &command_enable, &command_disable, &command_drain,
+    &command_audit,     NULL,
+};
+
+const struct command command_sites = {
+    .name = "sites",
+    .help = "list sites; show, probe, enable, disable, drain, audit",
+    .synopsis = "[show|probe|enable|disable|drain|audit SITE]",
+    .text = "Lists the sites where work can run, and how they are.",
+    .example = "spillway sites\n"
+               "spillway sites show scigne",
+    .exits = EXITS,
+    .subs = site_commands,
+    .run = run_ls,
+};

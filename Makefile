@@ -40,7 +40,7 @@ API    := api server request router routes decode problem policy auth rate pool 
 BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
-          events token doctor version completion manual
+          events token doctor version completion manual schedule
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox sync stage upload
 

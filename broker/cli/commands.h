@@ -17,6 +17,7 @@ extern const struct command command_cancel;     /* change.c */
 extern const struct command command_hold;       /* change.c */
 extern const struct command command_release;    /* change.c */
 extern const struct command command_retry;      /* change.c */
+extern const struct command command_schedule;   /* schedule.c */
 extern const struct command command_sites;      /* sites.c */
 extern const struct command command_workers;    /* workers.c */
 extern const struct command command_top;        /* top.c */

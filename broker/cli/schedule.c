@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schedule.c - `spillway schedule`: recurring jobs. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/describe.h"
+#include "cli/table.h"
+#include "cron/civil.h"
+#include "cron/plan.h"
+
+#define NEXT_COUNT 10
+#define NEXT_MOST  10000
+
+/* ---- next: the coming times ------------------------------------------------------------------ */
+
+/* A schedule made ready, under the name it is shown by. */
+struct coming {
+    const char *name; /* NULL: an expression from the command line */
+    struct plan plan;
+    struct zone *zone;
+};
+
+static void coming_fini(struct coming *coming)
+{
+    zone_free(coming->zone);
+}
+
+/* "the clock skips 02:30: runs when it goes on, at 03:00"; NULL: nothing to remark. */
+static char *note_of(const struct cron_time *time, int64_t shown)
+{
+    char asked[CIVIL_BYTES], runs[CIVIL_BYTES];
+
+    civil_format(time->local, CIVIL_BARE, asked, sizeof asked);
+    civil_format(shown, CIVIL_BARE, runs, sizeof runs);
+    if (time->fit == ZONE_SKIPPED)
+        return xasprintf("%s does not exist there: runs at the first instant after the gap, %s",
+                         asked, runs);
+    if (time->fit == ZONE_TWICE)
+        return xasprintf("%s exists twice there: runs once, at the first", asked);
+    return NULL;
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    json_object_set_new(object, key, text ? json_string(text) : json_null());
+}
+
+static json_t *entry_of(const struct coming *coming, const struct cron_time *time)
+{
+    struct zone_span span;
+    char utc[CIVIL_BYTES], local[CIVIL_BYTES], start[CIVIL_BYTES];
+    own_str char *note = NULL;
+    json_t *entry = json_object();
+
+    zone_span(coming->zone, time->utc, &span);
+    note = note_of(time, time->utc + span.offset);
+    set_text(entry, "time", civil_format(time->utc, CIVIL_UTC, utc, sizeof utc));
+    set_text(entry, "local",
+             civil_format(time->utc + span.offset, span.offset, local, sizeof local));
+    set_text(entry, "timezone", zone_name(coming->zone));
+    set_text(entry, "abbreviation", span.abbreviation);
+    set_text(entry, "start",
+             civil_format(plan_start(&coming->plan, time->utc), CIVIL_UTC, start, sizeof start));
+    set_text(entry, "note", note);
+    set_text(entry, "name", coming->name);
+    return entry;
+}
+
+/* Up to `count` entries after `from`, appended to `list`. */
+static void list_coming(const struct coming *coming, int64_t from, int64_t count, json_t *list)
+{
+    struct cron_mark mark = { from, CRON_NEVER };
+    struct cron_time time;
+
+    while (count-- > 0 && plan_next(&coming->plan, coming->zone, mark, &time) == 0) {
+        json_array_append_new(list, entry_of(coming, &time));
+        mark = (struct cron_mark){ time.utc, time.local };
+    }
+}
+
+/* --from: with an offset, or as the schedule's own clock shows it. */
+static int read_from(const struct args *args, const struct zone *zone, int64_t *out,
+                     struct err *err)
+{
+    const char *text = args_get(args, "from");
+    int64_t ms = clock_wall_ms(), local;
+
+    if (!text || parse_time(text, &ms, NULL) == 0) {
+        *out = ms / 1000 - (ms % 1000 < 0);
+        return 0;
+    }
+    if (civil_parse(text, &local, err) < 0)
+        return err_wrap(err, "--from");
+    *out = zone_reach(zone, local, NULL);
+    return 0;
+}
+
+static int add_coming(const struct args *args, const struct coming *coming, json_t *list,
+                      struct err *err)
+{
+    int64_t from = 0, count = NEXT_COUNT;
+
+    if (args_i64(args, "count", 1, NEXT_MOST, &count, err) < 0 ||
+        read_from(args, coming->zone, &from, err) < 0)
+        return -1;
+    list_coming(coming, from, count, list);
+    return 0;
+}
+
+/* The words of a cron line, quoted or not. */
+static int next_of_words(const struct args *args, const char *const *words, json_t *list,
+                         struct err *err)
+{
+    own(coming_fini) struct coming coming = { .name = NULL };
+    own_buf struct buf line = BUF_INIT(4 * CRON_TEXT_MOST);
+    own_json json_t *schedule = NULL;
+    const char *zone = args_get(args, "timezone"), *name = args_get(args, "name");
+
+    for (; *words; words++)
+        if (buf_printf(&line, "%s%s", line.length ? " " : "", *words) < 0)
+            return err_set(err, FAULT_INVALID, "the expression is too long");
+    schedule = json_pack("{s:s}", "cron", buf_text(&line));
+    if (!schedule)
+        return err_set(err, FAULT_INVALID, "the expression is not UTF-8");
+    if (plan_parse(schedule, plan_seed(NULL, name ? name : ""), &coming.plan, err) < 0 ||
+        zone_load(zone ? zone : PLAN_ZONE_DEFAULT, &coming.zone, err) < 0)
+        return -1;
+    return add_coming(args, &coming, list, err);
+}
+
+/* The key that a plan's fault begins with, as a pointer into the description. */
+static int draft_plan_fault(const struct args *args, const struct draft *draft, struct err *fault,
+                            struct err *err)
+{
+    char pointer[80] = "/schedule";
+    const char *colon = strstr(fault->text, ": "), *words = fault->text;
+    char *cut;
+
+    if (colon && strcspn(fault->text, " ") > (size_t)(colon - fault->text)) {
+        snprintf(pointer, sizeof pointer, "/schedule/%.*s", (int)(colon - fault->text),
+                 fault->text);
+        words = colon + 2;
+    }
+    cut = strstr(fault->text, "; ");
+    if (cut)
+        *cut = '\0';
+    draft_fault(args, draft, pointer, words, cut ? cut + 2 : NULL);
+    return err_set(err, FAULT_INVALID, "the schedule has a fault");
+}
+
+static int next_of_draft(const struct args *args, const struct draft *draft, json_t *list,
+                         struct err *err)
+{
+    own(coming_fini) struct coming coming = { .name = draft->spec.name };
+    const json_t *schedule = draft->spec.schedule;
+    struct err fault = ERR_INIT;
+
+    if (plan_parse(schedule, plan_seed(draft->spec.project, draft->spec.name), &coming.plan,
+                   &fault) < 0)
+        return draft_plan_fault(args, draft, &fault, err);
+    if (zone_load(plan_zone(schedule), &coming.zone, &fault) < 0) {
+        err_wrap(&fault, "timezone");
+        return draft_plan_fault(args, draft, &fault, err);
+    }
+    return add_coming(args, &coming, list, err);
+}
+
+static int next_of_file(const struct args *args, json_t *list, struct err *err)
+{
+    own_drafts struct drafts drafts = { .list = NULL };
+    size_t found = 0;
+
+    if (drafts_read(args, &drafts, err) < 0)
+        return -1;
+    if (drafts_check(args, &drafts, err) < 0)
+        return err_set(err, FAULT_INVALID, "the description has faults");
+    for (size_t i = 0; i < drafts.count; i++) {
+        if (!drafts.list[i].spec.schedule)
+            continue;
+        found++;
+        if (next_of_draft(args, &drafts.list[i], list, err) < 0)
+            return -1;
+    }
+    if (!found)
+        return err_set(err, FAULT_INVALID, "%s has no 'schedule:'; a cron line goes behind '--'",
+                       args->words[0]);
+    return 0;
+}
+
+static void print_coming(struct cli *cli, const json_t *list)
+{
+    static const struct column columns[] = {
+        { "LOCAL", false, false },
+        { "UTC", false, false },
+        { "NOTE", false, true },
+        { NULL, false, false },
+    };
+    own_table struct table *table = table_new(columns);
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach((json_t *)(uintptr_t)list, i, entry)
+    {
+        table_cellf(table, "%s %s", field_text(entry, "local"), field_text(entry, "abbreviation"));
+        table_cell(table, field_text(entry, "time"));
+        table_cell(table, field_text(entry, "note"));
+    }
+    table_print(table, &cli->term);
+}
+
+static int run_next(struct cli *cli, const struct args *args, struct err *err)
+{
+    own_json json_t *list = json_array();
+    const char *word = args->word_count ? args->words[0] : NULL;
+    int rc;
+
+    if (args->rest && args->rest[0] && !word)
+        rc = next_of_words(args, args->rest, list, err);
+    else if (!word || args->rest)
+        return err_set(err, FAULT_INVALID, "give a job file, or a cron line behind '--'");
+    else if (strchr(word, ' ') || word[0] == '@')
+        rc = next_of_words(args, args->words, list, err);
+    else
+        rc = next_of_file(args, list, err);
+    if (rc < 0)
+        return -1;
+    if (cli->json)
+        print_json(list);
+    else if (json_array_size(list) == 0)
+        puts("nothing more to come");
+    else
+        print_coming(cli, list);
+    return EXIT_OK;
+}
+
+static const struct option next_options[] = {
+    { "count", 'n', "N", "so many times (default 10)", COMPLETES_NOTHING },
+    { "from", 0, "TIME",
+      "those after TIME (default: now); with an offset, as in "
+      "2026-12-01T08:00:00+01:00, or by the schedule's own clock",
+      COMPLETES_NOTHING },
+    { "timezone", 0, "ZONE", "of a cron line, such as Europe/Paris (default UTC)",
+      COMPLETES_NOTHING },
+    { "name", 0, "NAME", "of a cron line: what H is hashed from", COMPLETES_NOTHING },
+    { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
+};
+
+static const struct command command_schedule_next = {
+    .name = "next",
+    .help = "show the coming times, in the schedule's zone and in UTC",
+    .synopsis = "[OPTIONS] FILE | -- CRON LINE",
+    .text =
+        "Shows when a schedule will fire, without adding anything.  A job file needs no broker.  "
+        "Times that daylight saving skips or repeats are remarked on.",
+    .options = next_options,
+    .example = "spillway schedule next nightly.yaml -n 3\n"
+               "spillway schedule next --timezone Europe/Paris -- '30 2 * * mon-fri'",
+    .exits = "0 done, 2 wrong use, 7 the schedule is not valid",
+    .words = COMPLETES_FILE,
+    .words_least = 0,
+    .words_most = 1,
+    .takes_rest = true,
+    .run = run_next,
+};
+
+static const struct command *const schedule_commands[] = { &command_schedule_next, NULL };
+
+const struct command command_schedule = {
+    .name = "schedule",
+    .help = "recurring jobs: when they run",
+    .synopsis = "COMMAND ...",
+    .subs = schedule_commands,
+};

@@ -31,7 +31,7 @@ NET    := hash
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
-          tokens
+          tokens usage prune care
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide
 SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan
@@ -42,7 +42,7 @@ CLI    := main args help cli endpoint client sse term table task follow watch be
           upload submit run ls show explain logs fetch wait change sites workers top usage \
           events token doctor version completion manual schedule
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
-          attempt env container limits run lease inbox sync stage upload
+          attempt env container limits run lease inbox sync stage outputs upload
 
 UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide
 
@@ -83,6 +83,7 @@ $(eval $(call archive,sched,broker/sched,$(SCHED)))
 $(eval $(call archive,sites,broker/sites,$(SITES)))
 $(eval $(call archive,cron,broker/cron,$(CRON)))
 $(eval $(call archive,api,broker/api,$(API)))
+$(eval $(call archive,cli,broker/cli,$(filter-out main,$(CLI))))
 # All of the broker but its main(), so that tests can link it.
 $(eval $(call archive,broker,broker,$(filter-out main,$(BROKER))))
 
@@ -94,10 +95,10 @@ $(B)/bin/spillwayd: $(B)/obj/broker/main.o $(DAEMON_LIBS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group $(LIBS_DAEMON)
 
-$(B)/bin/spillway: $(call objs,broker/cli,$(CLI)) $(CLI_LIBS)
+$(B)/bin/spillway: $(B)/obj/broker/cli/main.o $(call lib,cli) $(CLI_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(call objs,broker/cli,$(CLI)) $(CLI_LIBS) $(LIBS_CLI)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
 # Static, so that it runs in any image; sanitizers cannot be linked statically.
 $(B)/bin/spillway-agent: $(call objs,worker-agent,$(AGENT)) $(call lib,base)
@@ -111,6 +112,7 @@ $(B)/bin/spillway-agent: $(call objs,worker-agent,$(AGENT)) $(call lib,base)
 UNIT_BIN := $(UNIT:%=$(B)/unit/%)
 
 # What the tests of one folder share.
+$(filter $(B)/unit/cli/%,$(UNIT_BIN)): $(call lib,cli)
 $(filter $(B)/unit/sched/%,$(UNIT_BIN)): $(B)/obj/tests/unit/sched/world.o
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(DAEMON_LIBS)

@@ -62,7 +62,9 @@ int store_blob_open(struct store *store, const char *sha256, int64_t *size, stru
     path = blob_path(store, sha256);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT)
-        return err_set(err, FAULT_NOT_FOUND, "no blob %s", sha256);
+        return err_set(err, FAULT_NOT_FOUND,
+                       "no content %s here; it was never sent, or removed by the retention rule",
+                       sha256);
     if (fd < 0)
         return err_sys(err, "open %s", path);
     if (fstat(fd, &st) < 0) {

@@ -113,6 +113,10 @@ struct store {
     struct log_table *logs;  /* open logs, logs.c */
     struct touches *touches; /* tokens used lately, tokens.c */
 
+    pthread_mutex_t stats_lock; /* guards the two below */
+    int64_t stats_at_ms;
+    struct store_stats stats;
+
     _Atomic int64_t event_last;
     _Atomic int64_t commits, operations, commit_us_sum, commit_us_max;
 };
@@ -284,6 +288,11 @@ char *log_path(const struct store *store, int64_t attempt, int stream);
 int logs_settle(struct store *store, struct report *report, struct err *err);
 /* The rows of an ended attempt's logs. */
 int tx_logs_keep(struct tx *tx, const struct report *report, struct err *err);
+
+/* ---- usage.c */
+
+/* Add what the attempts of a job, up to `last`, used to the sums that outlive them. */
+int tx_usage_fold(struct tx *tx, int64_t job, int64_t last, struct err *err);
 
 /* ---- tokens.c */
 

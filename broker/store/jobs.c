@@ -10,6 +10,10 @@ static const char OPEN_TASKS[] = "SELECT t.idx FROM tasks t WHERE t.job = ? AND 
 static const char ENDED_TASKS[] = "SELECT t.idx FROM tasks t WHERE t.job = ? AND t.state > 6 "
                                   "AND t.idx > ? ORDER BY t.idx LIMIT ?";
 
+static const char LOST_BLOB[] =
+    "SELECT jb.sha256 FROM job_blobs jb WHERE jb.job = ? AND NOT EXISTS "
+    "(SELECT 1 FROM blobs b WHERE b.sha256 = jb.sha256) LIMIT 1";
+
 enum verb { VERB_CANCEL, VERB_HOLD, VERB_RELEASE, VERB_RETRY };
 
 #define RETRY_SLICE 5000 /* tasks in one transaction */
@@ -195,6 +199,25 @@ static bool will_reopen(const struct verb_op *verb, const struct tx_job *job,
                 : job->row.failed + job->row.cancelled > 0;
 }
 
+/* What was pruned cannot be brought to a worker again. */
+static int inputs_check(struct tx *tx, const struct verb_op *verb, struct err *err)
+{
+    own_stmt sqlite3_stmt *stmt = NULL;
+    int rc;
+
+    if (verb->verb != VERB_RETRY)
+        return 0;
+    stmt = db_query(tx->db, LOST_BLOB, "i", verb->target.job);
+    rc = db_step(tx->db, stmt, err);
+    if (rc <= 0)
+        return rc;
+    return err_set(
+        err, FAULT_CONFLICT,
+        "an input of job %lld (content %s) was removed by the retention rule; submit the "
+        "job again",
+        (long long)verb->target.job, col_text(stmt, 0));
+}
+
 static int64_t verb_apply(struct tx *tx, struct op *op, struct err *err)
 {
     struct verb_op *verb = (struct verb_op *)op;
@@ -210,6 +233,8 @@ static int64_t verb_apply(struct tx *tx, struct op *op, struct err *err)
         return -1;
     if (rc > 0)
         return err_set(err, FAULT_NOT_FOUND, "no such %s", job ? "task" : "job");
+    if (inputs_check(tx, verb, err) < 0)
+        return -1;
     if (will_reopen(verb, job, whole ? NULL : &task) && reopen(tx, job, err) < 0)
         return -1;
     touched = whole ? verb_job(tx, verb, job, err) : verb_task(tx, verb, job, &task, err);

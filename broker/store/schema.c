@@ -38,7 +38,8 @@ static const char STEP_1[] =
     "  next_position INTEGER NOT NULL, task_rows INTEGER NOT NULL, rest_state INTEGER NOT NULL,"
     "  rest_reason INTEGER NOT NULL, rest_finished INTEGER NOT NULL, done INTEGER NOT NULL,"
     "  succeeded INTEGER NOT NULL, failed INTEGER NOT NULL, cancelled INTEGER NOT NULL,"
-    "  leased INTEGER NOT NULL, running INTEGER NOT NULL, name TEXT NOT NULL,"
+    "  leased INTEGER NOT NULL, running INTEGER NOT NULL, pruning INTEGER NOT NULL,"
+    "  name TEXT NOT NULL,"
     "  project TEXT NOT NULL, user TEXT NOT NULL, array TEXT, rest_detail TEXT,"
     "  spec TEXT) STRICT;"
     /* descriptions too large to be copied with each change of their job's row */
@@ -94,11 +95,12 @@ static const char STEP_1[] =
     "CREATE TABLE blob_owners (owner TEXT NOT NULL, sha256 TEXT NOT NULL REFERENCES blobs,"
     "  at INTEGER NOT NULL, PRIMARY KEY (owner, sha256)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX blob_owners_of ON blob_owners (sha256);"
+    /* of ended jobs, blobs may be pruned while these still say what there was */
     "CREATE TABLE job_blobs (job INTEGER NOT NULL REFERENCES jobs,"
-    "  sha256 TEXT NOT NULL REFERENCES blobs, PRIMARY KEY (job, sha256)) STRICT, WITHOUT ROWID;"
+    "  sha256 TEXT NOT NULL, PRIMARY KEY (job, sha256)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX job_blobs_of ON job_blobs (sha256);"
     "CREATE TABLE outputs (attempt INTEGER NOT NULL REFERENCES attempts, path TEXT NOT NULL,"
-    "  sha256 TEXT NOT NULL REFERENCES blobs, size INTEGER NOT NULL, mode INTEGER NOT NULL,"
+    "  sha256 TEXT NOT NULL, size INTEGER NOT NULL, mode INTEGER NOT NULL,"
     "  PRIMARY KEY (attempt, path)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX outputs_of ON outputs (sha256);"
     /* id: twice the attempt, plus the stream */

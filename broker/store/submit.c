@@ -17,8 +17,9 @@ static const char ADD_CLASS[] = "INSERT INTO classes (id, cpus, gpus, key) VALUE
 static const char ADD_JOB[] =
     "INSERT INTO jobs (id, class, priority, submitted, deadline, not_before, finished, tasks,"
     " array_parallel, next_position, task_rows, rest_state, rest_reason, rest_finished, done,"
-    " succeeded, failed, cancelled, leased, running, name, project, user, array, rest_detail, spec)"
-    " VALUES (?1,?2,?3,?4,?5,?6,0,?7,?8,0,0,?9,?10,0,0,0,0,0,0,0,?11,?12,?13,?14,NULL,?15)";
+    " succeeded, failed, cancelled, leased, running, pruning, name, project, user, array, "
+    "rest_detail, spec)"
+    " VALUES (?1,?2,?3,?4,?5,?6,0,?7,?8,0,0,?9,?10,0,0,0,0,0,0,0,0,?11,?12,?13,?14,NULL,?15)";
 static const char ADD_SPEC[] = "INSERT INTO specs (job, spec) VALUES (?, ?)";
 static const char ADD_DEPENDENCY[] = "INSERT OR IGNORE INTO dependencies "
                                      "(job, on_job, outcome, each_task) VALUES (?,?,?,?)";

@@ -7,7 +7,7 @@
 #include "store/internal.h"
 
 static const char GET_JOB[] = "SELECT " JOB_COLUMNS ", j.rest_detail, j.rest_finished "
-                              "FROM jobs j WHERE j.id = ?";
+                              "FROM jobs j WHERE j.id = ? AND j.pruning = 0";
 static const char SET_JOB[] =
     "UPDATE jobs SET finished = ?2, next_position = ?3, task_rows = ?4, rest_state = ?5,"
     " rest_reason = ?6, rest_finished = ?7, rest_detail = ?8, done = ?9, succeeded = ?10,"

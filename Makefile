@@ -118,7 +118,7 @@ $(filter $(B)/unit/sched/%,$(UNIT_BIN)): $(B)/obj/tests/unit/sched/world.o
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(DAEMON_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group -lcmocka $(LIBS_DAEMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(DAEMON_LIBS),$^) -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group -lcmocka $(LIBS_DAEMON)
 
 unit: $(UNIT_BIN)
 

@@ -19,7 +19,7 @@
 #define REPEATS_MOST       8
 #define BACKOFF_FIRST_MS   100
 #define BACKOFF_MOST_MS    5000
-#define PATIENCE_MS        60000 /* of all waits for one call together */
+#define PATIENCE_MS        60000 /* the usual one */
 #define UNAVAILABLE_MOST   3 /* repeats of a call answered 503: a full disk stays full for long */
 
 struct client {
@@ -28,6 +28,8 @@ struct client {
     char pin[SHA256_HEX]; /* "": none */
     CURL *easy;
     CURLM *multi;
+    int64_t patience_ms;
+    bool was_there; /* something answered once */
     bool unreachable;
 };
 
@@ -365,23 +367,24 @@ static bool repeatable(const struct call *call)
 /* How long to wait before the next try; -1: there is none.  A broker that was never there is told
  * at once; one that went away during the command may be starting again. */
 static int64_t next_wait(struct client *client, const struct transfer *transfer, CURLcode code,
-                         int tries, bool was_there)
+                         int tries)
 {
+    bool patient = client->patience_ms > PATIENCE_MS;
     int64_t backoff = BACKOFF_FIRST_MS << (tries < 6 ? tries : 6), asked;
     unsigned char jitter;
 
-    if (tries >= REPEATS_MOST || transfer->delivered || transfer->sink_ended)
+    if ((tries >= REPEATS_MOST && !patient) || transfer->delivered || transfer->sink_ended)
         return -1;
     if (code == CURLE_OK) {
         if (transfer->reply->status != 429 &&
-            (transfer->reply->status != 503 || tries >= UNAVAILABLE_MOST))
+            (transfer->reply->status != 503 || (tries >= UNAVAILABLE_MOST && !patient)))
             return -1;
         asked = header_number(client->easy, "Retry-After") * 1000;
-        if (asked > PATIENCE_MS)
+        if (asked > client->patience_ms)
             return -1;
         backoff = asked > backoff ? asked : backoff;
     } else if (never_sent(code)) {
-        if (!was_there)
+        if (!client->was_there)
             return -1;
     } else if (!answer_lost(code) || !repeatable(transfer->call)) {
         return -1;
@@ -395,16 +398,15 @@ static CURLcode perform_with_patience(struct client *client, const struct call *
                                       struct transfer *transfer)
 {
     int64_t waited = 0;
-    bool was_there = false;
     CURLcode code;
 
     for (int tries = 0;; tries++) {
         int64_t wait;
 
         code = perform(client, call, transfer);
-        was_there = was_there || !never_sent(code);
-        wait = next_wait(client, transfer, code, tries, was_there);
-        if (wait < 0 || waited + wait > PATIENCE_MS)
+        client->was_there = client->was_there || !never_sent(code);
+        wait = next_wait(client, transfer, code, tries);
+        if (wait < 0 || waited + wait > client->patience_ms)
             return code;
         clock_sleep_ms(wait);
         waited += wait;
@@ -602,6 +604,7 @@ int client_open(struct endpoint *endpoint, const struct client_options *options,
     client->token = options->token ? xstrdup(options->token) : NULL;
     client->cacert = options->cacert ? xstrdup(options->cacert) : NULL;
     memcpy(client->pin, pin, sizeof pin);
+    client->patience_ms = PATIENCE_MS;
     client->easy = curl_easy_init();
     client->multi = curl_multi_init();
     if (!client->easy || !client->multi)
@@ -626,6 +629,11 @@ void client_free(struct client *client)
 const struct endpoint *client_endpoint(const struct client *client)
 {
     return &client->endpoint;
+}
+
+void client_set_patience(struct client *client, int64_t ms)
+{
+    client->patience_ms = ms;
 }
 
 bool client_unreachable(const struct client *client)

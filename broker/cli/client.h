@@ -18,7 +18,7 @@
 #include "base/own.h"
 #include "cli/endpoint.h"
 
-#define CLIENT_TIMEOUT_MS 60000
+#define CLIENT_TIMEOUT_MS 75000               /* longer than the broker itself waits for a site */
 #define CLIENT_BODY_MOST  (256 * 1024 * 1024) /* of an answer kept in memory */
 
 struct client;
@@ -36,6 +36,10 @@ void client_free(struct client *client);
 const struct endpoint *client_endpoint(const struct client *client);
 /* Whether the last call failed because nothing answered. */
 bool client_unreachable(const struct client *client);
+/* How long a call may wait for a broker that was there and went away, or that says "later": a
+ * minute, unless a command that waits by nature says otherwise.  A broker that was never there is
+ * told at once. */
+void client_set_patience(struct client *client, int64_t ms);
 
 /* Bytes of a successful answer as they come; false stops the call. */
 typedef bool client_sink(void *arg, const char *data, size_t length);

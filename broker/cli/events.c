@@ -68,8 +68,6 @@ static int follow(struct cli *cli, const char *path, const char *after, struct e
         rc = follower_next(follower, 60000, &event, err);
         if (rc < 0)
             return -1;
-        if (rc == 2)
-            return EXIT_OK;
         if (rc == 1)
             print_event(cli, event);
         json_decref(event);

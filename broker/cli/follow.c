@@ -96,6 +96,7 @@ static int next_waiting(struct follower *follower, json_t **event, struct err *e
     return *event ? 1 : err_wrap(err, "an event of the broker");
 }
 
+/* Events have no end: a broker that ends the stream is going away, and will be back. */
 static int stream_over(struct follower *follower, struct err *err)
 {
     enum stream_end end = stream_state(follower->stream);
@@ -103,8 +104,9 @@ static int stream_over(struct follower *follower, struct err *err)
     if (end == STREAM_OPEN)
         return 0;
     if (end == STREAM_ENDED)
-        return 2;
-    stream_fault(follower->stream, err);
+        err_set(err, FAULT_UNAVAILABLE, "the broker ended the stream of events");
+    else
+        stream_fault(follower->stream, err);
     if (end == STREAM_REFUSED || patience_lose(&follower->patience, follower->cli) < 0)
         return -1;
     stream_close(follower->stream);

@@ -19,7 +19,8 @@
 #include "cli/task.h"
 #include "cli/watch.h"
 
-#define PUMP_MS 1000
+#define PUMP_MS  1000
+#define AGAIN_MS 500 /* between two looks at a stream that ended before its attempt */
 
 static const char *const stream_names[2] = { "stdout", "stderr" };
 
@@ -253,23 +254,65 @@ static int follow_turn(struct following *following, struct err *err)
     return 0;
 }
 
-/* One attempt, to its end.  1: interrupted. */
-static int follow_attempt(struct cli *cli, const struct log_view *view, int64_t attempt,
-                          struct err *err)
+/* Both streams to their ends.  1: interrupted. */
+static int follow_streams(struct following *following, struct err *err)
 {
-    struct following following = { .cli = cli, .view = view, .attempt = attempt };
+    const struct log_view *view = following->view;
     int rc = 0;
 
-    for (int i = 0; i < 2; i++) {
-        outlet_init(&following.outlets[i], cli, i, view->apart);
-        following.outlets[i].attempt = attempt;
-        following.patience[i].was_there = true; /* we have just spoken with it */
-    }
-    while (rc == 0 && !all_over(&following)) {
-        rc = follow_turn(&following, err);
+    following->over[0] = following->over[1] = false;
+    while (rc == 0 && !all_over(following)) {
+        rc = follow_turn(following, err);
         if (rc == 0 && view->interrupt && *view->interrupt)
             rc = 1;
     }
+    return rc;
+}
+
+static bool has_begun(void *arg, const json_t *task)
+{
+    return task_ended(task) || field_int(task, "attempt") > *(const int64_t *)arg;
+}
+
+/* Until a later attempt has begun, *last is its number, or the task has ended, *last is unchanged.
+ * 1: the time is up, or interrupted. */
+static int wait_beyond(struct cli *cli, const struct log_view *view, int64_t *last,
+                       int64_t timeout_ms, struct err *err)
+{
+    int64_t known = *last;
+    struct watch watch = { .ids = &view->id,
+                           .count = 1,
+                           .enough = has_begun,
+                           .arg = &known,
+                           .timeout_ms = timeout_ms,
+                           .interrupt = view->interrupt };
+    int rc = watch_tasks(cli, &watch, err);
+
+    if (rc == 0 && field_int(watch.tasks[0], "attempt") > *last)
+        *last = field_int(watch.tasks[0], "attempt");
+    watch_free(&watch);
+    return rc;
+}
+
+/* One attempt, to its end; *attempt becomes the next one's number where there is one.  A stream
+ * that ends while its attempt goes on was ended by a broker that stopped: it is opened again.  1:
+ * interrupted. */
+static int follow_attempt(struct cli *cli, const struct log_view *view, int64_t *attempt,
+                          struct err *err)
+{
+    struct following following = { .cli = cli, .view = view, .attempt = *attempt };
+    int rc;
+
+    for (int i = 0; i < 2; i++) {
+        outlet_init(&following.outlets[i], cli, i, view->apart);
+        following.outlets[i].attempt = *attempt;
+        following.patience[i].was_there = true; /* we have just spoken with it */
+    }
+    do {
+        rc = follow_streams(&following, err);
+        if (rc == 0)
+            rc = wait_beyond(cli, view, attempt, AGAIN_MS, err);
+    } while (rc == 1 && !(view->interrupt && *view->interrupt));
     for (int i = 0; i < 2; i++) {
         if (cli->json && rc == 0)
             put_json(&following.outlets[i], "", 0, true);
@@ -279,36 +322,21 @@ static int follow_attempt(struct cli *cli, const struct log_view *view, int64_t 
     return rc;
 }
 
-static bool has_begun(void *arg, const json_t *task)
-{
-    return task_ended(task) || field_int(task, "attempt") > *(int64_t *)arg;
-}
-
 int logs_follow(struct cli *cli, const struct log_view *view, struct err *err)
 {
+    int64_t attempt = view->attempt, last = 0;
     struct client *client;
-    int64_t attempt = 0;
     int rc = 0;
 
     if (cli_client(cli, &client, err) < 0)
         return -1;
-    if (view->attempt)
-        return follow_attempt(cli, view, view->attempt, err);
-    while (rc == 0) {
-        struct watch watch = { .ids = &view->id,
-                               .count = 1,
-                               .enough = has_begun,
-                               .arg = &attempt,
-                               .interrupt = view->interrupt };
-        int64_t last;
-
-        rc = watch_tasks(cli, &watch, err);
-        last = rc == 0 ? field_int(watch.tasks[0], "attempt") : 0;
-        watch_free(&watch);
-        if (rc != 0 || last <= attempt)
-            return rc;
-        attempt = last;
-        rc = follow_attempt(cli, view, attempt, err);
+    if (!attempt)
+        rc = wait_beyond(cli, view, &attempt, 0, err);
+    while (rc == 0 && attempt > last) {
+        last = attempt;
+        rc = follow_attempt(cli, view, &attempt, err);
+        if (view->attempt)
+            break; /* that one only */
     }
     return rc;
 }

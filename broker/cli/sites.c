@@ -11,9 +11,10 @@
 #include "cli/table.h"
 
 static const struct column columns[] = {
-    { "NAME", false, false },   { "TYPE", false, false },  { "TIER", false, false },
-    { "PHASE", false, false },  { "STATE", false, false }, { "WORKERS", true, false },
-    { "RUNNING", true, false }, { "DETAIL", false, true }, { NULL, false, false },
+    { "NAME", false, false },  { "TYPE", false, false },  { "TIER", false, false },
+    { "PHASE", false, false }, { "STATE", false, false }, { "WORKERS", true, false },
+    { "BUSY", true, false },   { "TASKS", true, false },  { "DETAIL", false, true },
+    { NULL, false, false },
 };
 
 static int name_check(const char *name, struct err *err)
@@ -50,7 +51,8 @@ void sites_print(struct cli *cli, const json_t *sites)
         table_cell(table, field_text(site, "phase"));
         table_cell_styled(table, state_of(site), style_of_state(state_of(site)));
         table_cellf(table, "%lld", (long long)field_int(site, "workers"));
-        table_cellf(table, "%lld", (long long)field_int(site, "running"));
+        table_cellf(table, "%lld", (long long)field_int(site, "busy"));
+        table_cellf(table, "%lld", (long long)field_int(site, "tasks"));
         table_cell(table, field_text(site, "detail"));
     }
     table_print(table, &cli->term);
@@ -105,18 +107,22 @@ static void print_shapes(struct cli *cli, const json_t *shapes)
 }
 
 static const struct column quota_columns[] = {
-    { "QUOTA", false, false }, { "LIMIT", true, false },    { "OURS", true, false },
-    { "OTHERS", true, false }, { "RESERVED", true, false }, { NULL, false, false },
+    { "QUOTA", false, false }, { "LIMIT", true, false }, { "OURS", true, false },
+    { "OTHERS", true, false }, { NULL, false, false },
 };
 
+/* A limit below 0 is none; memory is in bytes. */
 static void put_figure(struct table *table, const json_t *row, const char *key)
 {
-    const json_t *value = json_object_get(row, key);
+    int64_t value = field_int(row, key);
+    char text[SHORT_BYTES];
 
-    if (json_is_integer(value))
-        table_cellf(table, "%lld", (long long)json_integer_value(value));
+    if (value < 0)
+        table_cell(table, strcmp(key, "limit") == 0 ? "none" : NULL);
+    else if (strcmp(field_text(row, "name"), "memory") == 0)
+        table_cell(table, short_bytes(value, text, sizeof text));
     else
-        table_cell(table, json_is_null(value) ? "none" : NULL);
+        table_cellf(table, "%lld", (long long)value);
 }
 
 static void print_quotas(struct cli *cli, const json_t *quotas)
@@ -131,7 +137,6 @@ static void print_quotas(struct cli *cli, const json_t *quotas)
         put_figure(table, row, "limit");
         put_figure(table, row, "ours");
         put_figure(table, row, "others");
-        put_figure(table, row, "reserved");
     }
     if (table_rows(table) == 0)
         return;
@@ -146,7 +151,7 @@ static void print_site(struct cli *cli, const json_t *site)
         return;
     }
     print_object(site);
-    print_quotas(cli, json_object_get(site, "quotas"));
+    print_quotas(cli, json_object_get(site, "quota"));
     print_shapes(cli, json_object_get(site, "shapes"));
 }
 

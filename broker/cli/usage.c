@@ -63,12 +63,15 @@ static int time_option(const struct args *args, const char *name, int64_t usual,
 }
 
 static const struct column share_columns[] = {
-    { "PROJECT", false, true }, { "WEIGHT", true, false }, { "USED", true, false },
-    { "SHARE", true, false },   { "WHY", false, true },    { NULL, false, false },
+    { "PROJECT", false, true }, { "WEIGHT", true, false }, { "USAGE", true, false },
+    { "USER", false, false },   { "WEIGHT", true, false }, { "USAGE", true, false },
+    { NULL, false, false },
 };
 
 static int shares(struct cli *cli, struct err *err)
 {
+    static const char *const project[] = { "project_weight", "project_usage" };
+    static const char *const user[] = { "user_weight", "user_usage" };
     own_table struct table *table = table_new(share_columns);
     own_json json_t *answer = NULL;
     const json_t *list;
@@ -85,10 +88,11 @@ static int shares(struct cli *cli, struct err *err)
     json_array_foreach(list, i, row)
     {
         table_cell(table, field_text(row, "project"));
-        table_cellf(table, "%.2f", field_real(row, "weight"));
-        table_cellf(table, "%.4f", field_real(row, "used"));
-        table_cellf(table, "%.4f", field_real(row, "share"));
-        table_cell(table, field_text(row, "text"));
+        for (size_t c = 0; c < array_len(project); c++)
+            table_cellf(table, "%.4g", field_real(row, project[c]));
+        table_cell(table, field_text(row, "user"));
+        for (size_t c = 0; c < array_len(user); c++)
+            table_cellf(table, "%.4g", field_real(row, user[c]));
     }
     table_print(table, &cli->term);
     return EXIT_OK;

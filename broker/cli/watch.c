@@ -211,6 +211,7 @@ int watch_tasks(struct cli *cli, struct watch *watch, struct err *err)
 
     if (cli_client(cli, &client, err) < 0)
         return -1;
+    client_set_patience(client, FOLLOW_PATIENCE_MS);
     if (!watch->enough)
         watch->enough = ended;
     watch_free(watch);

@@ -32,17 +32,18 @@ CONF   := yaml reader report indices resources inputs parts placement job class 
           broker options option_time script sbatch
 STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
           tokens usage prune care
-SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide
+SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain
 SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
-          submit jobs job_read task_json logs outputs files blobs agent attempts
+          submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
+          tokens doctor metrics openapi
 BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
           events token doctor version completion manual schedule
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
-          attempt env container limits run lease inbox sync stage outputs upload
+          attempt env container limits run lease inbox sync blob stage outputs upload
 
 UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide
 
@@ -84,6 +85,8 @@ $(eval $(call archive,sites,broker/sites,$(SITES)))
 $(eval $(call archive,cron,broker/cron,$(CRON)))
 $(eval $(call archive,api,broker/api,$(API)))
 $(eval $(call archive,cli,broker/cli,$(filter-out main,$(CLI))))
+# It carries the document that describes the API.
+$(B)/obj/broker/api/openapi.o: docs/openapi.yaml
 # All of the broker but its main(), so that tests can link it.
 $(eval $(call archive,broker,broker,$(filter-out main,$(BROKER))))
 
@@ -141,7 +144,11 @@ demo: setup
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(B) examples/demo.sh
 
-BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp)
+BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench)
+
+$(B)/bench/store_bench: $(B)/obj/tests/bench/store_bench.o $(foreach l,store conf net base,$(call lib,$(l)))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lyaml -ljansson -lcrypto -lm
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

@@ -43,5 +43,41 @@ const struct route api_routes[] = {
       QUERY("offset", "size") },
     { "GET", "/v1/blobs/{sha256}", ACCESS_AGENT, ROUTE_POOL, .handle = agent_blob_get },
 
+    { "GET", "/v1/jobs/{id}/events", ACCESS_USER, ROUTE_POOL, .handle = job_events,
+      .query = QUERY("after", "limit", "follow") },
+    { "GET", "/v1/events", ACCESS_USER, ROUTE_POOL, .handle = events_get,
+      .query = QUERY("after", "job", "limit", "follow") },
+
+    { "GET", "/v1/sites", ACCESS_USER, ROUTE_POOL, .handle = sites_list },
+    { "GET", "/v1/sites/{name}", ACCESS_USER, ROUTE_POOL, .handle = site_show },
+    { "POST", "/v1/sites/{name}/enable", ACCESS_OPERATOR, ROUTE_POOL, EMPTY,
+      .handle = site_enable },
+    { "POST", "/v1/sites/{name}/disable", ACCESS_OPERATOR, ROUTE_POOL, EMPTY,
+      .handle = site_disable },
+    { "POST", "/v1/sites/{name}/drain", ACCESS_OPERATOR, ROUTE_POOL, EMPTY, .handle = site_drain },
+    { "POST", "/v1/sites/{name}/probe", ACCESS_OPERATOR, ROUTE_SLOW, EMPTY, .handle = site_probe },
+    { "POST", "/v1/sites/{name}/audit", ACCESS_OPERATOR, ROUTE_SLOW, EMPTY, .handle = site_audit },
+
+    { "GET", "/v1/workers", ACCESS_USER, ROUTE_POOL, .handle = workers_list,
+      .query = QUERY("all", "site", "limit") },
+    { "GET", "/v1/workers/{name}", ACCESS_USER, ROUTE_POOL, .handle = worker_show },
+    { "POST", "/v1/workers/{name}/drain", ACCESS_OPERATOR, ROUTE_POOL, EMPTY,
+      .handle = worker_drain },
+    { "DELETE", "/v1/workers/{name}", ACCESS_OPERATOR, ROUTE_POOL, EMPTY, .handle = worker_rm },
+
+    { "GET", "/v1/usage", ACCESS_USER, ROUTE_POOL, .handle = usage_get,
+      .query = QUERY("from", "to") },
+    { "GET", "/v1/shares", ACCESS_USER, ROUTE_POOL, .handle = shares_get },
+    { "GET", "/v1/tokens", ACCESS_ADMIN, ROUTE_POOL, .handle = tokens_list },
+    { "POST", "/v1/tokens", ACCESS_ADMIN, ROUTE_POOL, EMPTY, .handle = token_add },
+    { "DELETE", "/v1/tokens/{id}", ACCESS_ADMIN, ROUTE_POOL, EMPTY, .handle = token_revoke },
+    { "POST", "/v1/doctor", ACCESS_ADMIN, ROUTE_SLOW, EMPTY, .handle = doctor_run },
+
+    { "GET", "/v1/version", ACCESS_PUBLIC, ROUTE_EARLY, .handle = version_get },
+    { "GET", "/v1/openapi.json", ACCESS_PUBLIC, ROUTE_EARLY, .handle = openapi_get },
+    { "GET", "/healthz", ACCESS_PUBLIC, ROUTE_EARLY, .handle = health_get },
+    { "GET", "/readyz", ACCESS_PUBLIC, ROUTE_EARLY, .handle = ready_get },
+    { "GET", "/metrics", ACCESS_USER, ROUTE_POOL, .handle = metrics_get },
+
     { .method = NULL },
 };

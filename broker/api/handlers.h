@@ -17,9 +17,10 @@ handler outputs_list, output_get;
 handler blob_put, blob_head;
 body_sink blob_sink;
 /* sites.c */
-handler sites_list, site_show, site_enable, site_disable, site_drain, site_probe, site_audit;
+handler api_sites_list, api_site_show, api_site_enable, api_site_disable, api_site_drain,
+    api_site_probe, api_site_audit;
 /* workers.c */
-handler workers_list, worker_show, worker_drain, worker_rm;
+handler api_workers_list, api_worker_show, api_worker_drain, api_worker_rm;
 /* events.c */
 handler events_get, job_events;
 /* usage.c */

@@ -6,13 +6,13 @@
 #include "base/json.h"
 #include "base/log.h"
 
-int sites_list(struct request *request, struct err *err)
+int api_sites_list(struct request *request, struct err *err)
 {
     (void)err;
     return reply_json(request, 200, json_pack("{s:o}", "sites", broker_sites(request->broker)));
 }
 
-int site_show(struct request *request, struct err *err)
+int api_site_show(struct request *request, struct err *err)
 {
     json_t *site = NULL;
 
@@ -30,22 +30,22 @@ static int set_mode(struct request *request, const char *mode, struct err *err)
                       json_pack("{s:s, s:s}", "name", request->params[0], "mode", mode));
 }
 
-int site_enable(struct request *request, struct err *err)
+int api_site_enable(struct request *request, struct err *err)
 {
     return set_mode(request, "enabled", err);
 }
 
-int site_disable(struct request *request, struct err *err)
+int api_site_disable(struct request *request, struct err *err)
 {
     return set_mode(request, "disabled", err);
 }
 
-int site_drain(struct request *request, struct err *err)
+int api_site_drain(struct request *request, struct err *err)
 {
     return set_mode(request, "draining", err);
 }
 
-int site_probe(struct request *request, struct err *err)
+int api_site_probe(struct request *request, struct err *err)
 {
     json_t *answer = NULL;
 
@@ -54,7 +54,7 @@ int site_probe(struct request *request, struct err *err)
     return reply_json(request, 200, answer);
 }
 
-int site_audit(struct request *request, struct err *err)
+int api_site_audit(struct request *request, struct err *err)
 {
     own_json json_t *body = request_json(request, err);
     json_t *answer = NULL;

@@ -13,8 +13,9 @@
 #include "base/log.h"
 #include "base/parse.h"
 
-#define TOKEN_PREFIX "spillway_" /* so that scanners for leaked secrets know one when they see it \
-                                  */
+#define TOKEN_PREFIX                                                             \
+    "spillway_" /* so that scanners for leaked secrets know one when they see it \
+                 */
 #define TOKEN_RANDOM  32
 #define PROJECTS_MOST 64
 

@@ -77,7 +77,7 @@ static struct listing listing_of(struct request *request, struct err *err)
                              .err = err };
 }
 
-int workers_list(struct request *request, struct err *err)
+int api_workers_list(struct request *request, struct err *err)
 {
     struct listing listing = listing_of(request, err);
     int64_t limit = LIST_DEFAULT;
@@ -99,7 +99,7 @@ int workers_list(struct request *request, struct err *err)
     return reply_body(request, 200, NULL);
 }
 
-int worker_show(struct request *request, struct err *err)
+int api_worker_show(struct request *request, struct err *err)
 {
     own_buf struct buf strings = BUF_INIT(1 << 20);
     struct listing listing = listing_of(request, err);
@@ -120,14 +120,14 @@ static int done(struct request *request, const char *what)
     return reply_json(request, 200, json_pack("{s:s}", "name", request->params[0]));
 }
 
-int worker_drain(struct request *request, struct err *err)
+int api_worker_drain(struct request *request, struct err *err)
 {
     if (broker_worker_drain(request->broker, request->params[0], err) < 0)
         return -1;
     return done(request, "draining");
 }
 
-int worker_rm(struct request *request, struct err *err)
+int api_worker_rm(struct request *request, struct err *err)
 {
     if (broker_worker_rm(request->broker, request->params[0], err) < 0)
         return -1;

@@ -45,7 +45,7 @@ CLI    := main args help cli endpoint client sse term table task follow watch be
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox sync blob stage outputs upload
 
-UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide
+UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide conf/test_corpus conf/test_schema
 
 # ---- how it is built ---------------------------------------------------------------------------------
 
@@ -115,6 +115,7 @@ $(B)/bin/spillway-agent: $(call objs,worker-agent,$(AGENT)) $(call lib,base)
 UNIT_BIN := $(UNIT:%=$(B)/unit/%)
 
 # What the tests of one folder share.
+$(filter $(B)/unit/conf/%,$(UNIT_BIN)): $(B)/obj/tests/unit/conf/corpus.o
 $(filter $(B)/unit/cli/%,$(UNIT_BIN)): $(call lib,cli)
 $(filter $(B)/unit/sched/%,$(UNIT_BIN)): $(B)/obj/tests/unit/sched/world.o
 

@@ -2,6 +2,7 @@
 /* option_time.c - a point in time as people type it, in local time where no zone is given. */
 #include <ctype.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/own.h"
 #include "base/parse.h"

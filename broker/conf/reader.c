@@ -135,8 +135,9 @@ static const char *kind_of(const json_t *value)
     case JSON_STRING:
         return "text";
     case JSON_INTEGER:
-    case JSON_REAL:
         return "a number";
+    case JSON_REAL:
+        return "a decimal number";
     case JSON_TRUE:
     case JSON_FALSE:
         return "true or false";
@@ -334,12 +335,16 @@ bool read_printable(struct reader *r, const json_t *value, size_t most, const ch
 
 static bool good_text(struct reader *r, const struct field *field, const json_t *value)
 {
+    const char *list;
+
     if (!read_printable(r, value, field->most > 0 ? (size_t)field->most : TEXT_BYTES,
                         field->want ? field->want : "text"))
         return false;
     if (!field->good || field->good(json_string_value(value)))
         return true;
-    reader_problem(r, NULL, "'%.64s' is not %s", json_string_value(value), field->want);
+    list = strstr(field->want, ", or a list");
+    reader_problem(r, NULL, "'%.64s' is not %.*s", json_string_value(value),
+                   (int)(list ? list - field->want : (long)strlen(field->want)), field->want);
     return false;
 }
 
@@ -398,10 +403,8 @@ void read_word(struct reader *r, const struct field *field, const json_t *value,
         buf_printf(&all, "%s%s", i ? ", " : "it is one of ", field->words[i]);
     }
     near = nearest_word(json_string_value(value), field->words);
-    if (near) {
-        buf_clear(&all);
-        buf_printf(&all, "did you mean '%s'?", near);
-    }
+    if (near)
+        buf_printf(&all, "; did you mean %s?", near);
     reader_problem(r, buf_text(&all), "unknown word '%.40s'", json_string_value(value));
 }
 

@@ -70,6 +70,15 @@ static int fault_at(struct loader *l, struct yaml_mark mark, const char *format,
     return err_set(l->err, FAULT_INVALID, "%d:%d: %s", mark.line, mark.column, words);
 }
 
+static const char *hint(const char *problem)
+{
+    if (strstr(problem, "cannot start any token"))
+        return "; tabs do not indent, and text with odd characters needs quotes";
+    if (strstr(problem, "mapping values are not allowed"))
+        return "; text with ': ' in it needs quotes";
+    return "";
+}
+
 /* libyaml names what it met and, often, what it was reading at the time. */
 static int parser_fault(struct loader *l)
 {
@@ -81,12 +90,10 @@ static int parser_fault(struct loader *l)
     if (p->context)
         return fault_at(l, mark_of(p->problem_mark), "not YAML: %s %s (begun at %zu:%zu)%s",
                         p->problem, p->context, p->context_mark.line + 1,
-                        p->context_mark.column + 1,
-                        strstr(p->problem, "cannot start any token")
-                            ? "; tabs do not indent, and text with odd characters needs quotes"
-                            : "");
-    return fault_at(l, mark_of(p->problem_mark), "not YAML: %s",
-                    p->problem ? p->problem : "it ends too early");
+                        p->context_mark.column + 1, hint(p->problem));
+    return fault_at(l, mark_of(p->problem_mark), "not YAML: %s%s",
+                    p->problem ? p->problem : "it ends too early",
+                    p->problem ? hint(p->problem) : "");
 }
 
 static void drop_event(struct loader *l)
@@ -402,10 +409,15 @@ int yaml_parse(const char *text, size_t length, struct yaml_docs *out, struct er
 
     if (check_text(&l) < 0)
         return -1;
+    if (length >= 3 &&
+        memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* a byte-order mark, as Windows adds */
+        l.text += 3;
+        l.length -= 3;
+    }
     if (!yaml_parser_initialize(&l.parser))
         abort(); /* memory ran out */
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, length);
+    yaml_parser_set_input_string(&l.parser, (const unsigned char *)l.text, l.length);
     rc = read_stream(&l, &docs);
     drop_event(&l);
     yaml_parser_delete(&l.parser);

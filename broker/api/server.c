@@ -343,9 +343,9 @@ void server_fault(struct request *request, const struct err *err)
     unsigned status =
         request->fault_status ? request->fault_status : problem_status(err->fault, known);
 
-    if (status >= 500)
-        log_error("request failed path=\"%s\" status=%u why=\"%s\"",
-                  request->route ? request->route->pattern : "", status, err->text);
+    if (status == 500)
+        log_error("request failed path=\"%s\" why=\"%s\"",
+                  request->route ? request->route->pattern : "", err->text);
     if (request->reply.response)
         MHD_destroy_response(request->reply.response);
     request->reply.response = NULL;

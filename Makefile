@@ -45,7 +45,8 @@ CLI    := main args help cli endpoint client sse term table task follow watch be
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox sync blob stage outputs upload
 
-UNIT   := store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide conf/test_corpus conf/test_schema
+UNIT   := cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
+          cli/test_inputs store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide conf/test_corpus conf/test_schema
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

@@ -73,6 +73,7 @@ void lease_start_ready(struct agent *agent)
         if (!slots_fit(&agent->slots, &a->need))
             return;
         list_del(&a->node);
+        stage_stop(a); /* its part is done; another may be staged */
         a->gpus = slots_take(&agent->slots, &a->need);
         run_start(a);
         if (a->phase == PHASE_RUNNING) {

@@ -229,11 +229,11 @@ static int open_all(struct agent *agent, struct err *err)
         return -1;
     agent->cgroups = cgroups_open(boot->worker);
     roster_set_cgroups(agent->roster, cgroups_path(agent->cgroups));
+    facts_find(boot->dir, &agent->facts);
+    set_slots(agent);
     agent->places = places_open(agent->loop, boot->dir, err);
     if (!agent->places || !(agent->cache = stage_open(agent, err)))
         return -1;
-    facts_find(boot->dir, &agent->facts);
-    set_slots(agent);
     agent->resolver = resolver_new(agent->loop);
     agent->bulk = http_new(agent->loop, agent->resolver, &boot->server, 4);
     agent->sync = sync_new(agent);

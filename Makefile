@@ -34,7 +34,7 @@ STORE  := store schema db writer tasks submit jobs attempts load read events wor
           tokens usage prune care
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain
 SITES  := site local
-CRON   := civil zone tzif tzrule line expr plan
+CRON   := civil zone tzif tzrule line expr plan run
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi
@@ -46,7 +46,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
           attempt env container limits run lease inbox sync blob stage outputs upload
 
 UNIT   := cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
-          cli/test_inputs store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide conf/test_corpus conf/test_schema
+          cli/test_inputs store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide sched/test_property sched/test_explain conf/test_yaml conf/test_job conf/test_corpus conf/test_schema
 
 # ---- how it is built ---------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ UNIT_BIN := $(UNIT:%=$(B)/unit/%)
 # What the tests of one folder share.
 $(filter $(B)/unit/conf/%,$(UNIT_BIN)): $(B)/obj/tests/unit/conf/corpus.o
 $(filter $(B)/unit/cli/%,$(UNIT_BIN)): $(call lib,cli)
-$(filter $(B)/unit/sched/%,$(UNIT_BIN)): $(B)/obj/tests/unit/sched/world.o
+$(filter $(B)/unit/sched/%,$(UNIT_BIN)): $(B)/obj/tests/unit/sched/world.o $(B)/obj/tests/unit/sched/random_world.o
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(DAEMON_LIBS)
 	@mkdir -p $(@D)

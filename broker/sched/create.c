@@ -68,10 +68,8 @@ static double handled(const struct suits *suits, enum tier tier, double run, dou
     for (size_t i = 0; i < suits->count; i++) {
         const struct suit *suit = &suits->list[i];
         double horizon = suit->tier < tier ? near : same;
-        double room = suit->pool->workers * horizon - suit->pool->backlog;
 
-        if (room > 0)
-            sum += room * suit->slots / run;
+        sum += pool_starts(suit->pool, suit->slots, run, horizon);
     }
     return sum;
 }
@@ -82,7 +80,7 @@ static int64_t first_start(const struct suits *suits, enum tier before)
 
     for (size_t i = 0; i < suits->count; i++)
         if (suits->list[i].tier < before)
-            least = fmin(least, suits->list[i].pool->backlog / suits->list[i].pool->workers);
+            least = fmin(least, pool_wait(suits->list[i].pool));
     return isfinite(least) ? (int64_t)least : -1;
 }
 
@@ -148,8 +146,8 @@ static int64_t affordable(const struct pass *pass, const struct pass_class *pc,
     return money_allows(pass, pc, (size_t)offer->site, price, offer->cost, count);
 }
 
-static double worker_cost(const struct sched_site *site, const struct sched_shape *shape,
-                          int64_t boot, double busy)
+double worker_cost(const struct sched_site *site, const struct sched_shape *shape, int64_t boot,
+                   double busy)
 {
     double idle = site->idle_ms > 0 ? (double)site->idle_ms : 0;
 
@@ -179,7 +177,8 @@ static bool weigh(struct pass *pass, struct pass_class *pc, const struct suits *
     near = urgent ? same : same + (double)overflow_after(pass, site);
     offer->gain = left - floor(handled(suits, site->tier, (double)run, same, near));
     if (offer->gain < 1) {
-        if (near > same && left - floor(handled(suits, site->tier, (double)run, same, same)) >= 1)
+        if (!pc->why && near > same &&
+            left - floor(handled(suits, site->tier, (double)run, same, same)) >= 1)
             pc->why = SCHED_WHY_OVERFLOW;
         return false;
     }
@@ -268,7 +267,7 @@ static void offers(struct pass *pass, struct pass_class *pc, int option, const s
     const struct sched_option *o = &pc->class->options[option];
     int64_t left = limits_allow(pass, pc->class, pc->left) - pc->assigned;
 
-    for (size_t s = 0; s < pass->snap->site_count; s++) {
+    for (size_t s = 0; left > 0 && s < pass->snap->site_count; s++) {
         uint64_t shapes =
             site_set_has(sites, s) ? pc->fit->shapes[(size_t)option * pc->fit->sites + s] : 0;
 
@@ -334,7 +333,7 @@ static void accept(struct pass *pass, struct pass_class *pc, const struct offer 
     if (site->tier != TIER_HOME && pass->projects[class->project].workers_left != NO_LIMIT)
         pass->projects[class->project].workers_left -= offer->count;
     money_take(pass, pc, offer->cost * (double)offer->count);
-    pool.backlog = (double)offer->boot * (double)offer->count + tasks * run / offer->slots;
+    pool.queued = (double)offer->boot * (double)offer->count + tasks * run / offer->slots;
     pool_add(pass, &pool);
     pc->assigned += option->nodes > 1 ? pc->left : (int64_t)tasks;
     if (pc->start_ms < 0)
@@ -359,7 +358,7 @@ static void queue_up(struct pass *pass, struct pass_class *pc)
     for (size_t i = 0; i < suits.count && work > 0; i++) {
         struct pool *pool = &pass->pools[suits.list[i].pool - pass->pools];
 
-        pool->backlog += pool->workers * work / rate;
+        pool->queued += pool->workers * work / rate;
     }
     pc->pooled = suits.count > 0;
 }

@@ -246,10 +246,13 @@ static void begin_classes(struct pass *pass)
     }
 }
 
-static void begin(struct pass *pass)
+void pass_begin(struct pass *pass)
 {
     const struct sched_snapshot *snap = pass->snap;
 
+    pass->out->count = 0;
+    pass->out->wake_ms = NEVER_MS;
+    scratch_reset(&pass->sched->scratch);
     fit_sites(pass->sched, snap);
     pass->sites = pass_alloc(pass, snap->site_count + 1, sizeof *pass->sites);
     pass->order = pass_alloc(pass, snap->site_count + 1, sizeof *pass->order);
@@ -391,10 +394,7 @@ void sched_decide(struct sched *sched, const struct sched_snapshot *snapshot,
                          .sched = sched,
                          .now = snapshot->now_ms };
 
-    out->count = 0;
-    out->wake_ms = NEVER_MS;
-    scratch_reset(&sched->scratch);
-    begin(&pass);
+    pass_begin(&pass);
     if (sched->params.order == SCHED_ORDER_FAIR && sched->params.reservations > 0)
         reserve_starved(&pass);
     order_serve(&pass, SERVE_SLOTS);

@@ -42,6 +42,8 @@ bool worker_matches(const struct sched_snapshot *snap, const struct sched_class 
         return false;
     if (class->image && site->image_count && worker->image != class->image)
         return false;
+    if (site->max_walltime_ms > 0 && option->walltime_ms > site->max_walltime_ms)
+        return false;
     return fit_gpus(option, worker->total.gpus, worker->gpu_model, worker->gpu_memory);
 }
 

@@ -118,9 +118,10 @@ struct pool {
     int64_t gpu_memory;
     struct room total; /* of each */
     double workers;
-    double backlog; /* worker-ms before it takes more */
-    bool coming;    /* booting */
-    int next;       /* of the same site, counted from 1; 0: none */
+    double phase;  /* worker-ms left of what runs now */
+    double queued; /* worker-ms that come after it and before a newcomer */
+    bool coming;   /* booting */
+    int next;      /* of the same site, counted from 1; 0: none */
 };
 
 struct pass {
@@ -157,6 +158,8 @@ struct pass {
 void *pass_alloc(struct pass *pass, size_t count, size_t size);
 struct sched_decision *pass_decide(struct pass *pass, enum sched_kind kind, enum sched_why why);
 void pass_wake(struct pass *pass, int64_t at_ms);
+/* Everything as the snapshot has it, before any decision. */
+void pass_begin(struct pass *pass);
 
 /* fit.c: the filter */
 const struct fit *fit_of(struct sched *sched, const struct sched_snapshot *snap, int class_index);
@@ -223,10 +226,17 @@ bool worker_matches(const struct sched_snapshot *snap, const struct sched_class 
 /* reserve.c: a start that nothing else may delay */
 void reserve_starved(struct pass *pass);
 bool reserve_class(struct pass *pass, int class_index);
+/* When the worker will have room for `need`, NEVER_MS: not known; *then is what is free at that
+ * time. */
+int64_t room_at(struct pass *pass, int w, const struct room *need, struct room *then);
 
 /* pool.c: workers as room in the time to come */
 void pool_make(struct pass *pass);
 int pool_add(struct pass *pass, const struct pool *pool);
+/* Tasks of `run` ms, `slots` to a worker, that it will have started by `horizon` from now. */
+double pool_starts(const struct pool *pool, double slots, double run, double horizon);
+/* When it can take the next task. */
+double pool_wait(const struct pool *pool);
 bool pool_suits(const struct pass *pass, const struct pass_class *pc,
                 const struct sched_option *option, const struct pool *pool);
 
@@ -234,6 +244,9 @@ bool pool_suits(const struct pass *pass, const struct pass_class *pc,
 void create_all(struct pass *pass);
 /* Workers for up to `want` tasks; returns for how many, 0: none is worth starting. */
 int64_t create_some(struct pass *pass, int class_index, int64_t want);
+/* What a worker costs from its boot to its end, `busy` ms of work in between. */
+double worker_cost(const struct sched_site *site, const struct sched_shape *shape, int64_t boot,
+                   double busy);
 int64_t boot_ms(const struct sched_params *params, const struct sched_site *site, int shape,
                 uint32_t image);
 

@@ -68,7 +68,7 @@ static void pool_runs(struct pass *pass)
         double part = (double)run->need.cpus / fmax((double)worker->total.cpus, 1);
 
         if (pool >= 0 && end > pass->now)
-            pass->pools[pool].backlog += part * run->count * (double)(end - pass->now);
+            pass->pools[pool].phase += part * run->count * (double)(end - pass->now);
     }
 }
 
@@ -88,7 +88,7 @@ void pool_make(struct pass *pass)
         pw->pool = pool_of(pass, worker, coming);
         pool = &pass->pools[pw->pool];
         pool->workers += 1;
-        pool->backlog += pw->leased_ms;
+        pool->phase += pw->leased_ms;
         if (coming) {
             int64_t ready =
                 worker->ready_ms >= 0
@@ -96,12 +96,34 @@ void pool_make(struct pass *pass)
                     : worker->created_ms + boot_ms(pass->params, &snap->sites[worker->site],
                                                    worker->shape, worker->image);
 
-            pool->backlog += (double)(ready > pass->now ? ready - pass->now : 1000);
+            pool->queued += (double)(ready > pass->now ? ready - pass->now : 1000);
         } else if (snap->run_count == 0) {
-            pool->backlog += held_part(worker) * (double)pass->params->default_run_ms / 2;
+            pool->phase += held_part(worker) * (double)pass->params->default_run_ms / 2;
         }
     }
     pool_runs(pass);
+}
+
+/* Of many workers some end early and some late; of one it is known when. */
+double pool_starts(const struct pool *pool, double slots, double run, double horizon)
+{
+    double phase = pool->phase / pool->workers, time = horizon - pool->queued / pool->workers;
+    double each;
+
+    if (time < 0)
+        return 0;
+    if (pool->workers < 2)
+        each = time < phase ? 0 : 1 + floor((time - phase) / run);
+    else
+        each = time < 2 * phase ? time / (2 * phase) : 1 + (time - 2 * phase) / run;
+    return pool->workers * slots * each;
+}
+
+double pool_wait(const struct pool *pool)
+{
+    double first = pool->workers < 2 ? pool->phase : 2 * pool->phase / (pool->workers + 1);
+
+    return first / pool->workers + pool->queued / pool->workers;
 }
 
 bool pool_suits(const struct pass *pass, const struct pass_class *pc,

@@ -77,8 +77,7 @@ static size_t ends_of(struct pass *pass, int w, struct end **out)
     return count;
 }
 
-/* When the worker will have room for `need`; *then is what is free at that time. */
-static int64_t room_at(struct pass *pass, int w, const struct room *need, struct room *then)
+int64_t room_at(struct pass *pass, int w, const struct room *need, struct room *then)
 {
     struct end *ends;
     size_t count = ends_of(pass, w, &ends), i = 0;

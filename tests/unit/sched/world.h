@@ -56,6 +56,10 @@ struct world {
 };
 
 struct world *world_new(const char *text);
+/* A world that follows from the seed alone: a few sites, classes and workers in any state. */
+struct world *world_random(uint64_t seed);
+/* The text it was made from. */
+char *world_random_text(uint64_t seed);
 void world_add(struct world *w, const char *text);
 void world_free(struct world *w);
 struct sched_class *world_class(struct world *w, int64_t id);

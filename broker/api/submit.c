@@ -2,7 +2,6 @@
 /* submit.c - checks a submission whole and makes the rows of it. */
 #include "api/submit.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -63,23 +62,6 @@ static void read_blobs(struct submit_job *job, size_t number, json_t *errors)
     }
 }
 
-/* "0-99", "1-9:2,20": the indices alone, whatever way they were written. */
-static char *array_text(const struct index_set *set)
-{
-    struct buf text = BUF_INIT(0);
-
-    for (size_t i = 0; i < set->count; i++) {
-        const struct index_range *range = &set->ranges[i];
-
-        buf_printf(&text, "%s%" PRId64, i ? "," : "", range->first);
-        if (range->last > range->first)
-            buf_printf(&text, "-%" PRId64, range->last);
-        if (range->last > range->first && range->step > 1)
-            buf_printf(&text, ":%" PRId64, range->step);
-    }
-    return buf_take(&text);
-}
-
 static void fill_row(const struct submit *submit, struct submit_job *job, const char *project,
                      struct new_job *row)
 {
@@ -124,7 +106,7 @@ static void read_job(struct submit *submit, const json_t *document, size_t numbe
     read_blobs(job, number, errors);
     job->class_key = job_class_key(&job->spec, project, submit->user);
     job->text = json_dumps(document, JSON_COMPACT);
-    job->array = job->spec.array.size ? array_text(&job->spec.array) : NULL;
+    job->array = job->spec.array.size ? index_set_text(&job->spec.array) : NULL;
     fill_row(submit, job, project, &submit->rows[number]);
     if (strlen(job->text) > JOB_BYTES_MOST)
         add_error(errors, number, "", "larger than 1 MiB", "put large data into inputs");

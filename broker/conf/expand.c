@@ -12,14 +12,16 @@ bool job_expands(const char *text)
     return strchr(text, '{') != NULL;
 }
 
-/* The value of the placeholder whose name starts at `s`; NULL when it is none.  *length is that of
- * the name with its closing brace. */
-static const char *value_of(const char *s, const struct job_vars *vars, char number[24],
-                            size_t *length)
+#define NAMES_OF_RUN 4 /* names[] from here on belong to a recurring job's run */
+
+/* The value of the placeholder whose name starts at `s`; NULL when it is none, or stands before
+ * `first` in the list.  *length is that of the name with its closing brace. */
+static const char *value_of(const char *s, const struct job_vars *vars, size_t first,
+                            char number[24], size_t *length)
 {
     static const char *const names[] = { "task", "index",          "job",
                                          "name", "scheduled_time", "previous_success" };
-    size_t which = 0;
+    size_t which = first;
 
     *length = strcspn(s, "{}");
     if (s[*length] != '}')
@@ -45,7 +47,7 @@ static const char *value_of(const char *s, const struct job_vars *vars, char num
     }
 }
 
-char *job_expand(const char *text, const struct job_vars *vars)
+static char *expand(const char *text, const struct job_vars *vars, size_t first)
 {
     struct buf out = BUF_INIT(0);
     const char *brace;
@@ -56,11 +58,11 @@ char *job_expand(const char *text, const struct job_vars *vars)
         const char *value;
 
         buf_put(&out, text, (size_t)(brace - text));
-        if (brace[1] == '{' && value_of(brace + 2, vars, number, &length) &&
+        if (brace[1] == '{' && value_of(brace + 2, vars, first, number, &length) &&
             brace[2 + length] == '}') {
             buf_put(&out, brace + 1, length + 1); /* "{task}" of "{{task}}" */
             brace += length + 3;
-        } else if ((value = value_of(brace + 1, vars, number, &length))) {
+        } else if ((value = value_of(brace + 1, vars, first, number, &length))) {
             buf_puts(&out, value);
             brace += length + 1;
         } else {
@@ -69,4 +71,14 @@ char *job_expand(const char *text, const struct job_vars *vars)
     }
     buf_puts(&out, text);
     return buf_take(&out);
+}
+
+char *job_expand(const char *text, const struct job_vars *vars)
+{
+    return expand(text, vars, 0);
+}
+
+char *job_expand_run(const char *text, const struct job_vars *vars)
+{
+    return expand(text, vars, NAMES_OF_RUN);
 }

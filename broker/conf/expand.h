@@ -19,6 +19,8 @@ struct job_vars {
 
 /* Owned by the caller. */
 char *job_expand(const char *text, const struct job_vars *vars);
+/* Only {scheduled_time} and {previous_success}; the others wait for the task. */
+char *job_expand_run(const char *text, const struct job_vars *vars);
 /* Whether there is anything to expand: most texts have nothing. */
 bool job_expands(const char *text);
 

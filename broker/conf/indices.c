@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* indices.c - the members of an array job, kept as ranges: a million of them are one line. */
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/own.h"
 #include "base/parse.h"
 #include "conf/job.h"
@@ -147,4 +149,20 @@ int64_t index_set_find(const struct index_set *set, int64_t index)
         (index - set->ranges[low].first) % set->ranges[low].step)
         return -1;
     return set->ranges[low].position + (index - set->ranges[low].first) / set->ranges[low].step;
+}
+
+char *index_set_text(const struct index_set *set)
+{
+    struct buf text = BUF_INIT(0);
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct index_range *range = &set->ranges[i];
+
+        buf_printf(&text, "%s%" PRId64, i ? "," : "", range->first);
+        if (range->last > range->first)
+            buf_printf(&text, "-%" PRId64, range->last);
+        if (range->last > range->first && range->step > 1)
+            buf_printf(&text, ":%" PRId64, range->step);
+    }
+    return buf_take(&text);
 }

@@ -36,6 +36,8 @@ int index_set_parse(const char *text, struct index_set *out, struct err *err);
 void index_set_free(struct index_set *set);
 int64_t index_set_nth(const struct index_set *set, int64_t position); /* 0 <= position < size */
 int64_t index_set_find(const struct index_set *set, int64_t index);   /* position, or -1 */
+/* "0-99,200-300:2", one form however it was written.  Owned by the caller. */
+char *index_set_text(const struct index_set *set);
 
 /* A number that may be open upwards: "4" or "4+". */
 struct amount {

@@ -82,16 +82,55 @@ static void each_free(struct each_wait *each)
 
 static void tasks_free(struct queue *queue, struct list *tasks);
 
+/* Made when first needed. */
+static struct qparts *parts(struct qjob *job)
+{
+    if (job->parts)
+        return job->parts;
+    job->parts = xcalloc(1, sizeof *job->parts);
+    job->parts->job = job;
+    list_init(&job->parts->retries);
+    list_init(&job->parts->returned);
+    list_init(&job->parts->picks);
+    list_init(&job->parts->dependents);
+    return job->parts;
+}
+
+static void parts_free(struct queue *queue, struct qparts *of)
+{
+    list_each_safe(at, &of->dependents) free(list_item(at, struct edge, of));
+    tasks_free(queue, &of->picks);
+    tasks_free(queue, &of->returned);
+    each_free(of->each);
+    map_fini(&of->beyond);
+    index_set_free(&of->array);
+    free(of);
+}
+
+static struct each_wait *each_of(const struct qjob *job)
+{
+    return job->parts ? job->parts->each : NULL;
+}
+
+static int64_t beyond_count(const struct qjob *job)
+{
+    return job->parts ? (int64_t)job->parts->beyond.count : 0;
+}
+
+static bool is_beyond(const struct qjob *job, int64_t position)
+{
+    return job->parts && map_get(&job->parts->beyond, (uint64_t)position + 1);
+}
+
+static bool begins_later(const struct qjob *job)
+{
+    return job->parts && heap_has(&job->parts->begin);
+}
+
 static void job_free(struct queue *queue, struct qjob *job)
 {
-    list_each_safe(at, &job->dependents) free(list_item(at, struct edge, of));
-    tasks_free(queue, &job->picks);
-    tasks_free(queue, &job->returned);
-    each_free(job->each);
-    map_fini(&job->beyond);
-    if (job->array)
-        index_set_free(job->array);
-    free(job->array);
+    if (job->parts)
+        parts_free(queue, job->parts);
     free(job);
 }
 
@@ -157,12 +196,14 @@ struct qworker *queue_worker(const struct queue *queue, int64_t id)
 
 static int64_t position_of(const struct qjob *job, int64_t index)
 {
-    return job->array ? index_set_find(job->array, index) : index == 0 ? 0 : -1;
+    if (job->parts && job->parts->array.size)
+        return index_set_find(&job->parts->array, index);
+    return index == 0 ? 0 : -1;
 }
 
 static int64_t index_of(const struct qjob *job, int64_t position)
 {
-    return job->array ? index_set_nth(job->array, position) : 0;
+    return job->parts && job->parts->array.size ? index_set_nth(&job->parts->array, position) : 0;
 }
 
 struct qtask *queue_task(const struct queue *queue, int64_t id, int64_t index)
@@ -178,18 +219,19 @@ struct qtask *queue_task(const struct queue *queue, int64_t id, int64_t index)
 
 static int64_t untouched(const struct qjob *job)
 {
-    return job->tasks - job->next_position - (int64_t)job->beyond.count;
+    return job->tasks - job->next_position - beyond_count(job);
 }
 
 static int64_t ready_of(const struct qjob *job)
 {
     int64_t ready = job->retries_count;
 
-    if (job->waits || heap_has(&job->begin))
+    if (job->waits || begins_later(job))
         return 0;
     if (job->rest_state == TASK_PENDING)
-        ready += job->returned_count +
-                 (job->each ? job->each->ready_count - job->each->ready_next : untouched(job));
+        ready +=
+            job->returned_count +
+            (each_of(job) ? each_of(job)->ready_count - each_of(job)->ready_next : untouched(job));
     if (job->parallel && ready > job->parallel - job->active)
         ready = job->parallel > job->active ? job->parallel - job->active : 0;
     return ready;
@@ -211,8 +253,8 @@ static void recount(struct queue *queue, struct qjob *job)
 
     class->ready += ready - job->ready;
     class->pending += pending - job->pending;
-    job->ready = ready;
-    job->pending = pending;
+    job->ready = (int32_t)ready;
+    job->pending = (int32_t)pending;
     if (ready > 0 && !heap_has(&job->by_id))
         heap_put(&class->ready_jobs, &job->by_id, job->id);
     else if (ready == 0)
@@ -223,7 +265,7 @@ static void recount(struct queue *queue, struct qjob *job)
 /* Past positions that were touched already. */
 static void skip_touched(struct qjob *job)
 {
-    while (job->beyond.count && map_del(&job->beyond, (uint64_t)job->next_position + 1))
+    while (beyond_count(job) && map_del(&job->parts->beyond, (uint64_t)job->next_position + 1))
         job->next_position++;
 }
 
@@ -234,7 +276,7 @@ static void touch(struct qjob *job, int64_t position)
         job->next_position++;
         skip_touched(job);
     } else if (position > job->next_position) {
-        map_put(&job->beyond, (uint64_t)position + 1, job);
+        map_put(&parts(job)->beyond, (uint64_t)position + 1, job);
     }
 }
 
@@ -309,9 +351,9 @@ static void task_enter_pending(struct queue *queue, struct qtask *task, int64_t 
     int64_t wait = not_before_ms - queue->time.now_wall_ms;
 
     if (!task->has_row) {
-        list_add_tail(&job->returned, &task->link);
+        list_add_tail(&parts(job)->returned, &task->link);
         job->returned_count++;
-    } else if (job->each && job->each->open[task->position] && !task->attempt) {
+    } else if (each_of(job) && each_of(job)->open[task->position] && !task->attempt) {
         task->waits = true;
         job->asleep_count++;
     } else if (wait > 0) {
@@ -320,7 +362,7 @@ static void task_enter_pending(struct queue *queue, struct qtask *task, int64_t 
         heap_put(&queue->wakes, &task->wake, queue->time.now_mono_ms + wait);
         job->asleep_count++;
     } else {
-        list_add_tail(&job->retries, &task->link);
+        list_add_tail(&parts(job)->retries, &task->link);
         job->retries_count++;
     }
 }
@@ -361,7 +403,7 @@ static bool holds(enum on_outcome wanted, enum on_outcome got)
 static void each_decide(struct queue *queue, struct qjob *job, int64_t index, bool came_true,
                         struct queue_todo *todo)
 {
-    struct each_wait *each = job->each;
+    struct each_wait *each = each_of(job);
     int64_t position = position_of(job, index);
     struct qtask *task;
 
@@ -375,9 +417,9 @@ static void each_decide(struct queue *queue, struct qjob *job, int64_t index, bo
     if (--each->open[position] > 0)
         return;
     task = map_get(&queue->tasks, task_key(job->id, position));
-    if (!task) {
+    if (!task && position >= job->next_position && !is_beyond(job, position)) {
         each->ready[each->ready_count++] = position;
-    } else if (task->waits) {
+    } else if (task && task->waits) {
         task_leave(queue, task);
         task_enter_pending(queue, task, 0);
     }
@@ -402,14 +444,16 @@ static void edge_resolve(struct queue *queue, const struct dependency_row *row, 
 
 static void each_prepare(struct qjob *job)
 {
-    if (!job->each) {
-        job->each = xcalloc(1, sizeof *job->each);
-        job->each->open = xcalloc((size_t)job->tasks, 1);
-        job->each->ready = xcalloc((size_t)job->tasks, sizeof *job->each->ready);
+    struct each_wait *each = each_of(job);
+
+    if (!each) {
+        each = parts(job)->each = xcalloc(1, sizeof *each);
+        each->open = xcalloc((size_t)job->tasks, 1);
+        each->ready = xcalloc((size_t)job->tasks, sizeof *each->ready);
     }
     for (int64_t p = 0; p < job->tasks; p++)
-        if (job->each->open[p] < EACH_NEVER - 1)
-            job->each->open[p]++;
+        if (each->open[p] < EACH_NEVER - 1)
+            each->open[p]++;
 }
 
 static void edge_link(struct qjob *on_job, const struct dependency_row *row)
@@ -417,7 +461,7 @@ static void edge_link(struct qjob *on_job, const struct dependency_row *row)
     struct edge *edge = xcalloc(1, sizeof *edge);
 
     edge->row = *row;
-    list_add_tail(&on_job->dependents, &edge->of);
+    list_add_tail(&parts(on_job)->dependents, &edge->of);
 }
 
 /* Tasks of `on_job` that ended before the dependency was made: the store knows how. */
@@ -426,8 +470,7 @@ static void ask_each(const struct queue *queue, const struct qjob *job, const st
 {
     for (int64_t p = 0; p < job->tasks; p++) {
         int64_t index = index_of(job, p), there = on_job ? position_of(on_job, index) : -1;
-        bool touched = there >= 0 && (there < on_job->next_position ||
-                                      map_get(&on_job->beyond, (uint64_t)there + 1));
+        bool touched = there >= 0 && (there < on_job->next_position || is_beyond(on_job, there));
 
         if (!on_job || there < 0 || (touched && !queue_task(queue, on_job->id, index)))
             todo_outcome(todo, row, index);
@@ -470,7 +513,9 @@ void queue_resolve(struct queue *queue, const struct todo_item *asked, int rc,
 static void tell_each(struct queue *queue, struct qjob *job, int64_t index, enum on_outcome outcome,
                       struct queue_todo *todo)
 {
-    list_each(at, &job->dependents)
+    if (!job->parts)
+        return;
+    list_each(at, &job->parts->dependents)
     {
         const struct dependency_row *row = &list_item(at, struct edge, of)->row;
 
@@ -483,7 +528,9 @@ static void tell_each(struct queue *queue, struct qjob *job, int64_t index, enum
 static void tell_ended(struct queue *queue, struct qjob *job, enum on_outcome outcome,
                        struct queue_todo *todo)
 {
-    list_each_safe(at, &job->dependents)
+    if (!job->parts)
+        return;
+    list_each_safe(at, &job->parts->dependents)
     {
         struct edge *edge = list_item(at, struct edge, of);
 
@@ -491,7 +538,7 @@ static void tell_ended(struct queue *queue, struct qjob *job, enum on_outcome ou
         if (!edge->row.each)
             edge_resolve(queue, &edge->row, -1, outcome, todo);
         for (int64_t p = job->next_position; edge->row.each && p < job->tasks; p++)
-            if (!map_get(&job->beyond, (uint64_t)p + 1))
+            if (!is_beyond(job, p))
                 edge_resolve(queue, &edge->row, index_of(job, p), ON_FAILURE, todo);
         free(edge);
     }
@@ -522,26 +569,37 @@ static struct qjob *job_new(struct queue *queue, const struct job_row *row)
 
     job->id = row->id;
     job->class = queue_class(queue, row->class_id);
-    job->tasks = row->tasks;
-    job->parallel = row->array_parallel;
-    job->next_position = row->next_position;
+    job->tasks = (int32_t)row->tasks;
+    job->parallel = (int32_t)row->array_parallel;
+    job->next_position = (int32_t)row->next_position;
     job->submitted_ms = row->submitted_ms;
-    list_init(&job->retries);
-    list_init(&job->returned);
-    list_init(&job->picks);
-    list_init(&job->dependents);
-    if (row->array) {
-        job->array = xcalloc(1, sizeof *job->array);
-        if (index_set_parse(row->array, job->array, NULL) < 0)
-            abort(); /* was checked before it was stored */
-    }
+    if (row->array && index_set_parse(row->array, &parts(job)->array, NULL) < 0)
+        abort(); /* was checked before it was stored */
     map_put(&queue->jobs, (uint64_t)job->id, job);
     return job;
 }
 
-static void drop_returned(struct queue *queue, struct qjob *job)
+static void tell_rowless(struct queue *queue, struct qjob *job, struct list *tasks,
+                         struct queue_todo *todo)
 {
-    list_each_safe(at, &job->returned)
+    list_each(at, tasks)
+    {
+        const struct qtask *task = list_item(at, struct qtask, link);
+
+        if (!task->has_row)
+            tell_each(queue, job, task->index, ON_FAILURE, todo);
+    }
+}
+
+/* The rest ended.  Tasks that were picked but have no row ended with it: a lease for them that is
+ * still on its way will be refused. */
+static void end_rest(struct queue *queue, struct qjob *job, struct queue_todo *todo)
+{
+    if (!job->parts)
+        return;
+    tell_rowless(queue, job, &job->parts->picks, todo);
+    tell_rowless(queue, job, &job->parts->returned, todo);
+    list_each_safe(at, &job->parts->returned)
     {
         struct qtask *task = list_item(at, struct qtask, link);
 
@@ -554,8 +612,10 @@ static void job_ended(struct queue *queue, struct qjob *job, const struct job_ro
                       struct queue_todo *todo)
 {
     job->ended = true;
-    heap_del(&queue->begins, &job->begin);
-    heap_del(&queue->deadlines, &job->deadline);
+    if (job->parts) {
+        heap_del(&queue->begins, &job->parts->begin);
+        heap_del(&queue->deadlines, &job->parts->deadline);
+    }
     tell_ended(queue, job, row->succeeded == row->tasks ? ON_SUCCESS : ON_FAILURE, todo);
     recount(queue, job);
     map_del(&queue->jobs, (uint64_t)job->id);
@@ -573,13 +633,13 @@ static void apply_job(struct queue *queue, const struct job_row *row, struct que
     if (!job)
         job = job_new(queue, row);
     if (added && row->not_before_ms > queue->time.now_wall_ms)
-        heap_put(&queue->begins, &job->begin,
+        heap_put(&queue->begins, &parts(job)->begin,
                  queue->time.now_mono_ms + row->not_before_ms - queue->time.now_wall_ms);
-    if (row->deadline_ms && !heap_has(&job->deadline))
-        heap_put(&queue->deadlines, &job->deadline, row->deadline_ms);
-    job->rest_state = row->rest_state;
-    if (task_state_final(job->rest_state))
-        drop_returned(queue, job);
+    if (row->deadline_ms && !heap_has(&parts(job)->deadline))
+        heap_put(&queue->deadlines, &parts(job)->deadline, row->deadline_ms);
+    if (task_state_final(row->rest_state) && !task_state_final(job->rest_state))
+        end_rest(queue, job, todo);
+    job->rest_state = (unsigned char)row->rest_state;
     if (row->finished_ms)
         job_ended(queue, job, row, todo);
     else
@@ -609,7 +669,7 @@ static void apply_task_active(struct queue *queue, struct qtask *task, const str
  * untouched. */
 static void each_forget(struct qjob *job, int64_t position)
 {
-    struct each_wait *each = job->each;
+    struct each_wait *each = each_of(job);
     int64_t at = each->ready_next;
 
     while (at < each->ready_count && each->ready[at] != position)
@@ -632,7 +692,7 @@ static void apply_task(struct queue *queue, const struct task_row *row, struct q
     task = map_get(&queue->tasks, task_key(job->id, position));
     if (!task) {
         touch(job, position);
-        if (job->each)
+        if (each_of(job))
             each_forget(job, position);
         task = task_new(queue, job, position);
     } else {
@@ -774,7 +834,7 @@ static void begin_jobs(struct queue *queue)
 
     while ((item = heap_first(&queue->begins)) && item->key <= queue->time.now_mono_ms) {
         heap_del(&queue->begins, item);
-        recount(queue, heap_owner(item, struct qjob, begin));
+        recount(queue, heap_owner(item, struct qparts, begin)->job);
     }
 }
 
@@ -794,7 +854,7 @@ int64_t queue_tick(struct queue *queue, struct queue_todo *todo)
     begin_jobs(queue);
     while ((item = heap_first(&queue->deadlines)) && item->key <= queue->time.now_wall_ms) {
         heap_del(&queue->deadlines, item);
-        todo_end(todo, heap_owner(item, struct qjob, deadline)->id, -1, REASON_DEADLINE);
+        todo_end(todo, heap_owner(item, struct qparts, deadline)->job->id, -1, REASON_DEADLINE);
     }
     next = sooner(&queue->begins, sooner(&queue->wakes, INT64_MAX));
     /* A deadline is wall time: look again within a second, whatever is done to the clock. */
@@ -811,12 +871,12 @@ static struct qtask *next_ready(struct queue *queue, struct qjob *job)
 {
     int64_t position = job->next_position;
 
-    if (!list_empty(&job->retries))
-        return list_item(job->retries.next, struct qtask, link);
-    if (!list_empty(&job->returned))
-        return list_item(job->returned.next, struct qtask, link);
-    if (job->each)
-        position = job->each->ready[job->each->ready_next++];
+    if (!list_empty(&parts(job)->retries))
+        return list_item(job->parts->retries.next, struct qtask, link);
+    if (!list_empty(&job->parts->returned))
+        return list_item(job->parts->returned.next, struct qtask, link);
+    if (each_of(job))
+        position = each_of(job)->ready[each_of(job)->ready_next++];
     touch(job, position);
     return task_new(queue, job, position);
 }
@@ -828,7 +888,7 @@ static void pick_one(struct queue *queue, struct qjob *job, struct pick *out)
     if (!list_empty(&task->link))
         task_leave(queue, task);
     task->picked = true;
-    list_add_tail(&job->picks, &task->link);
+    list_add_tail(&parts(job)->picks, &task->link);
     job->active++;
     job->class->active++;
     *out = (struct pick){ .job = job->id, .index = task->index, .task = task };
@@ -885,11 +945,11 @@ enum reason queue_wait_reason(const struct queue *queue, int64_t id, int64_t ind
         return REASON_DEPENDENCY;
     if ((task && task->state == TASK_HELD) || (!task && job->rest_state == TASK_HELD))
         return REASON_HELD;
-    if (!task && job->each && job->each->open[position])
+    if (!task && each_of(job) && each_of(job)->open[position])
         return REASON_DEPENDENCY;
     if (!task && job->waits)
         return REASON_DEPENDENCY;
-    if (!task && heap_has(&job->begin))
+    if (!task && begins_later(job))
         return REASON_BACKOFF;
     if (job->parallel && job->active >= job->parallel)
         return REASON_LIMIT;

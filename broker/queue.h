@@ -44,30 +44,37 @@ struct edge {
     struct dependency_row row;
 };
 
+/* What only some jobs need: those that were touched, or that begin later, have a deadline, an array
+ * or dependencies. */
+struct qparts {
+    struct heap_item begin;    /* in queue->begins, while it begins later */
+    struct heap_item deadline; /* in queue->deadlines */
+    struct qjob *job;
+    struct index_set array; /* size 0: a plain job */
+    struct list retries;    /* tasks with rows that are pending and awake */
+    struct list picks;      /* picked, no word from the store yet */
+    struct list returned;   /* picked once, given back before they had a row */
+    struct list dependents; /* struct edge.of */
+    struct each_wait *each; /* NULL: none */
+    struct map beyond;      /* position + 1: at or beyond next_position, but not untouched */
+};
+
+/* A million of them must fit: what is rare is in `parts`. */
 struct qjob {
     int64_t id;
     struct qclass *class;
-    struct heap_item by_id;    /* in class->ready_jobs, while some task is ready */
-    struct heap_item begin;    /* in queue->begins, while it begins later */
-    struct heap_item deadline; /* in queue->deadlines */
-    int64_t tasks, parallel;
-    int64_t next_position; /* none from here on was touched, but for those in `beyond` */
-    int64_t active;        /* leased or further, and picked */
+    struct qparts *parts;   /* NULL: none of it */
+    struct heap_item by_id; /* in class->ready_jobs, while some task is ready */
     int64_t submitted_ms;
-    int64_t ready, pending; /* its share of the class's */
-    enum task_state rest_state;
-    int waits; /* dependencies on whole jobs that have not come true */
+    int32_t tasks, parallel;
+    int32_t next_position;  /* none from here on was touched, but for those in `beyond` */
+    int32_t active;         /* leased or further, and picked */
+    int32_t ready, pending; /* its share of the class's */
+    int32_t retries_count, returned_count;
+    int32_t asleep_count; /* tasks with rows that are pending and back off, or wait one by one */
+    int32_t waits;        /* dependencies on whole jobs that have not come true */
+    unsigned char rest_state; /* enum task_state */
     bool ended;
-    struct index_set *array; /* NULL: a plain job */
-    struct list retries;     /* tasks with rows that are pending and awake */
-    int64_t retries_count;
-    int64_t asleep_count; /* tasks with rows that are pending and back off, or wait one by one */
-    struct list picks;    /* picked, no word from the store yet */
-    struct list returned; /* picked once, given back before they had a row */
-    int64_t returned_count;
-    struct each_wait *each; /* NULL: none */
-    struct list dependents; /* struct edge.of */
-    struct map beyond; /* position + 1 -> itself: at or beyond next_position, but not untouched */
 };
 
 struct qtask {

@@ -31,7 +31,7 @@ NET    := hash
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
-          tokens usage prune care
+          tokens usage prune care schedules firings
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain
 SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan run
@@ -45,7 +45,7 @@ CLI    := main args help cli endpoint client sse term table task follow watch be
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox sync blob stage outputs upload
 
-UNIT   := cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
+UNIT   := broker/test_queue cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
           cli/test_inputs store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle sched/test_decide sched/test_property sched/test_explain conf/test_yaml conf/test_job conf/test_corpus conf/test_schema
 
 # ---- how it is built ---------------------------------------------------------------------------------

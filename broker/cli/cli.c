@@ -122,8 +122,10 @@ void print_object(const json_t *object)
                                  : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
         own_str char *safe = safe_text(text), *name = safe_text(key);
 
-        if (!json_is_null(value) &&
-            !(json_is_array(value) && json_is_object(json_array_get(value, 0))))
+        bool empty = json_is_null(value) || (json_is_array(value) && !json_array_size(value)) ||
+                     (json_is_object(value) && !json_object_size(value));
+
+        if (!empty && !(json_is_array(value) && json_is_object(json_array_get(value, 0))))
             printf("%-12s %s\n", name, safe);
     }
 }

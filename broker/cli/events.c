@@ -26,7 +26,6 @@ static void print_event(struct cli *cli, const json_t *event)
     own_str char *safe = NULL;
     char at[SHORT_BYTES];
     const char *state = field_text(event, "state");
-    int64_t job = field_int(event, "job");
 
     if (cli->json) {
         print_json_line(event);
@@ -35,10 +34,8 @@ static void print_event(struct cli *cli, const json_t *event)
     buf_printf(&line, "%-8s  %-16s",
                short_time(field_time(event, "time"), clock_wall_ms(), at, sizeof at),
                field_text(event, "kind"));
-    if (job && json_is_integer(json_object_get(event, "index")))
-        buf_printf(&line, "  %lld.%lld", (long long)job, (long long)field_int(event, "index"));
-    else if (job)
-        buf_printf(&line, "  %lld", (long long)job);
+    if (*field_text(event, "task"))
+        buf_printf(&line, "  %s", field_text(event, "task"));
     if (*state)
         buf_printf(&line, "  %s", state);
     if (*field_text(event, "site"))

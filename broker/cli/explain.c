@@ -48,14 +48,13 @@ void explain_print_sites(struct cli *cli, const json_t *sites)
         table_print(table, &cli->term);
 }
 
-static void print_one(struct cli *cli, const json_t *answer)
+static void print_one(struct cli *cli, const char *id, const json_t *answer)
 {
     own_str char *text = safe_text(field_text(answer, "text"));
     const char *reason = field_text(answer, "reason");
     own_str char *state =
         xasprintf("%s%s%s", field_text(answer, "state"), *reason ? ": " : "", reason);
     own_str char *safe = safe_text(state);
-    own_str char *id = safe_text(field_text(answer, "id"));
 
     printf("%s is %s\n", id, safe);
     if (*text)
@@ -82,7 +81,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         if (cli->json)
             json_array_append(list, answer);
         else
-            print_one(cli, answer);
+            print_one(cli, args->words[i], answer);
     }
     if (cli->json)
         print_json(args->word_count == 1 ? json_array_get(list, 0) : list);

@@ -42,6 +42,7 @@ struct fetch {
 /* One result on its way. */
 struct result {
     const char *task, *path, *sha256;
+    const char *where; /* from here, for messages */
     int64_t size;
     int mode;
     int fd;
@@ -83,13 +84,13 @@ static int look_in_place(int folder, const char *name, const struct result *resu
     int64_t size = 0;
 
     if (fd < 0)
-        return errno == ENOENT ? 0 : errno == ELOOP ? 2 : err_sys(err, "open %s", result->path);
+        return errno == ENOENT ? 0 : errno == ELOOP ? 2 : err_sys(err, "open %s", result->where);
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != result->size)
         return 2;
     hash = sha256_new();
     if (hash_fd(fd, hash, &size) < 0) {
         sha256_free(hash);
-        return err_sys(err, "read %s", result->path);
+        return err_sys(err, "read %s", result->where);
     }
     sha256_end_hex(hash, hex);
     return strcmp(hex, result->sha256) == 0 ? 1 : 2;
@@ -102,15 +103,15 @@ static int open_part(int folder, const char *part, struct result *result, struct
 
     result->fd = openat(folder, part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
     if (result->fd < 0)
-        return err_sys(err, "create %s" PART_SUFFIX, result->path);
+        return err_sys(err, "create %s" PART_SUFFIX, result->where);
     result->hash = sha256_new();
     if (fstat(result->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
         return err_set(err, FAULT_CONFLICT, "%s" PART_SUFFIX " is in the way; remove it",
-                       result->path);
+                       result->where);
     if (st.st_size > result->size && ftruncate(result->fd, 0) < 0)
-        return err_sys(err, "%s" PART_SUFFIX, result->path);
+        return err_sys(err, "%s" PART_SUFFIX, result->where);
     if (hash_fd(result->fd, result->hash, &result->have) < 0)
-        return err_sys(err, "read %s" PART_SUFFIX, result->path);
+        return err_sys(err, "read %s" PART_SUFFIX, result->where);
     return 0;
 }
 
@@ -148,7 +149,7 @@ static int download(struct fetch *fetch, struct result *result, struct err *err)
         if (client_call(fetch->cli->client, &call, &reply, err) == 0 && result->have > before)
             continue;
         if (result->full)
-            return err_sys(err, "write %s", result->path);
+            return err_sys(err, "write %s", result->where);
         if (reply.status >= 400 || (tries >= TRIES_MOST && result->have == before))
             return -1;
         tries = result->have > before ? 0 : tries;
@@ -165,11 +166,12 @@ static int put_in_place(int folder, const char *part, const char *name, struct r
     if (strcmp(hex, result->sha256) != 0) {
         unlinkat(folder, part, 0);
         return err_set(err, FAULT_UNAVAILABLE,
-                       "%s: what arrived has another hash than it should; try again", result->path);
+                       "%s: what arrived has another hash than it should; try again",
+                       result->where);
     }
     if (fchmod(result->fd, (mode_t)result->mode & 0777) < 0 || fsync(result->fd) < 0 ||
         renameat(folder, part, folder, name) < 0)
-        return err_sys(err, "%s", result->path);
+        return err_sys(err, "%s", result->where);
     return 0;
 }
 
@@ -187,8 +189,8 @@ static int fetch_into(struct fetch *fetch, int folder, const char *name, struct 
     }
     if (rc == 2 && !fetch->force)
         return err_set(err, FAULT_CONFLICT,
-                       "%s stands in %s and is not what the job made; --force replaces it",
-                       result->path, fetch->dir);
+                       "%s is there already, and is not what the job made; --force replaces it",
+                       result->where);
     result->fd = -1;
     rc = open_part(folder, part, result, err);
     if (rc == 0)
@@ -232,6 +234,7 @@ static int fetch_result(struct fetch *fetch, struct result *result, bool of_arra
                        "the broker names a result '%.200s'; such a name is refused", result->path);
     if (open_root(fetch, err) < 0)
         return -1;
+    result->where = where;
     folder = below_folder(fetch->root, path, &name, err);
     if (folder < 0 || fetch_into(fetch, folder, name, result, err) < 0)
         return -1;

@@ -40,8 +40,8 @@ static inline void follower_close_(struct follower **slot)
     follower_close(*slot);
 }
 #define own_follower own(follower_close_)
-/* 1: *event is the next one, the caller's.  0: none within `wait_ms`.  -1: refused, or the broker is
- * gone for good. */
+/* 1: *event is the next one, the caller's.  0: none within `wait_ms`.  -1: refused, or the broker
+ * is gone for good. */
 int follower_next(struct follower *follower, int64_t wait_ms, json_t **event, struct err *err);
 /* Whether the broker has taken the subscription: what happens from now on will be seen. */
 bool follower_connected(const struct follower *follower);

@@ -112,18 +112,29 @@ static void print_errors(const struct args *args, const struct drafts *drafts, c
     }
 }
 
-static void print_refusal(struct cli *cli, const struct args *args, const struct drafts *drafts,
-                          const json_t *problem)
+/* What the broker refuses, told where it stands in the files. */
+static void explain_refusal(struct cli *cli, const struct args *args, const struct drafts *drafts,
+                            const json_t *problem, struct err *err)
 {
-    const json_t *sites = json_object_get(problem, "sites");
+    const json_t *sites = json_object_get(problem, "sites"),
+                 *errors = json_object_get(problem, "errors");
+    size_t count = json_array_size(errors);
+    const char *rest = "";
+    const struct draft *draft = draft_of(drafts, field_text(problem, "field"), &rest);
 
-    print_errors(args, drafts, json_object_get(problem, "errors"));
-    if (json_array_size(sites)) {
-        if (cli->json)
-            print_json(problem);
-        else
+    if (cli->json && problem)
+        print_json(problem);
+    if (count) {
+        print_errors(args, drafts, errors);
+        err_set(err, err->fault, "%zu %s, nothing was submitted", count,
+                count == 1 ? "fault" : "faults");
+    } else if (json_array_size(sites)) {
+        if (!cli->json)
             explain_print_sites(cli, sites);
-        warn("--anyway queues it all the same; --dry-run shows what would do");
+        err_set(err, err->fault,
+                "no site can ever run '%s' as they are now; ask for less, or queue it all the same "
+                "with --anyway",
+                draft ? draft->spec.name : "it");
     }
 }
 
@@ -163,7 +174,7 @@ static int post(struct cli *cli, const struct args *args, const struct drafts *d
         return -1;
     call.body_length = strlen(text);
     if (client_call(cli->client, &call, &reply, err) < 0) {
-        print_refusal(cli, args, drafts, reply.problem);
+        explain_refusal(cli, args, drafts, reply.problem, err);
         return -1;
     }
     *answer = json_parse(buf_text(&reply.body), reply.body.length, err);

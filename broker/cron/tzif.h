@@ -34,8 +34,8 @@ struct zone {
     uint16_t first; /* the type before the first change */
     char *names;
     size_t name_bytes;
-    int64_t
-        cycle_end; /* from here on everything repeats what was CYCLE_S before; ZONE_FUTURE: no */
+    int64_t stamp;     /* of the file it was read from; 0: of none */
+    int64_t cycle_end; /* from here on all repeats what was CYCLE_S before; ZONE_FUTURE: no */
 };
 
 void tz_push(struct zone *zone, int64_t at, uint16_t kind);

@@ -233,6 +233,33 @@ static int load_utc(struct zone **out)
     return 0;
 }
 
+/* Differs when the file was replaced or written. */
+static int64_t stamp_of(const struct stat *info)
+{
+    uint64_t stamp = (uint64_t)info->st_mtim.tv_sec * 1000000007 + (uint64_t)info->st_mtim.tv_nsec;
+
+    stamp = stamp * 31 + (uint64_t)info->st_ino;
+    stamp = stamp * 31 + (uint64_t)info->st_size;
+    return (int64_t)(stamp | 1);
+}
+
+static int find_file(const char *name, char *path, size_t size, struct stat *info)
+{
+    if (snprintf(path, size, "%s/%s", zone_dir(), name) >= (int)size)
+        return -1;
+    return stat(path, info) == 0 && S_ISREG(info->st_mode) ? 0 : -1;
+}
+
+bool zone_is_stale(const struct zone *zone)
+{
+    char path[512];
+    struct stat info;
+
+    if (!zone->stamp)
+        return false;
+    return find_file(zone->name, path, sizeof path, &info) < 0 || stamp_of(&info) != zone->stamp;
+}
+
 int zone_load(const char *name, struct zone **out, struct err *err)
 {
     own_buf struct buf data = BUF_INIT(ZONE_FILE_MOST);
@@ -244,13 +271,12 @@ int zone_load(const char *name, struct zone **out, struct err *err)
     if (!name_fits(name))
         return err_set(err, FAULT_INVALID,
                        "'%.64s' is not a time zone; write an IANA name such as Europe/Paris", name);
-    if (snprintf(path, sizeof path, "%s/%s", zone_dir(), name) >= (int)sizeof path)
-        return err_set(err, FAULT_INVALID, "TZDIR is too long");
-    if (stat(path, &info) < 0 || !S_ISREG(info.st_mode))
+    if (find_file(name, path, sizeof path, &info) < 0)
         return unknown(name, err);
     if (buf_read_file(&data, path, err) < 0)
         return -1;
     if (zone_parse(name, buf_text(&data), data.length, out, err) < 0)
         return err_wrap(err, "%s", path);
+    (*out)->stamp = stamp_of(&info);
     return 0;
 }

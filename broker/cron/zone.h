@@ -32,6 +32,8 @@ int zone_load(const char *name, struct zone **out, struct err *err);
 /* From the bytes of a TZif file; pure. */
 int zone_parse(const char *name, const void *data, size_t length, struct zone **out,
                struct err *err);
+/* Whether the file that it was read from has changed or gone. */
+bool zone_is_stale(const struct zone *zone);
 void zone_free(struct zone *zone);
 const char *zone_name(const struct zone *zone);
 

@@ -113,6 +113,9 @@ struct store {
     struct log_table *logs;  /* open logs, logs.c */
     struct touches *touches; /* tokens used lately, tokens.c */
 
+    void (*on_schedules)(void *arg, int64_t id); /* set before threads start */
+    void *on_schedules_arg;
+
     pthread_mutex_t stats_lock; /* guards the two below */
     int64_t stats_at_ms;
     struct store_stats stats;
@@ -194,6 +197,8 @@ int64_t writer_call(struct store *store, struct op *op, struct err *err);
 void writer_post(struct store *store, struct op *op);
 
 struct change *tx_change(struct tx *tx, enum change_kind kind);
+/* submit.c: a submission as part of another op.  Checked whole before it is written. */
+int tx_submit(struct tx *tx, struct submission *submission, struct err *err);
 const char *tx_strdup(struct tx *tx, const char *text); /* NULL stays NULL */
 void classes_forget(struct store *store);
 

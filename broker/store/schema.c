@@ -129,7 +129,32 @@ static const char STEP_1[] =
     /* tasks ended since the database was made, by state */
     "CREATE TABLE ended (state INTEGER PRIMARY KEY, tasks INTEGER NOT NULL) STRICT;";
 
-static const char *const steps[] = { STEP_1 };
+/* Recurring jobs.  A firing's key is what makes an instant fire once; `ended` is set at once where no
+ * job was made.  marks are seconds, instants too. */
+static const char STEP_2[] =
+    "CREATE TABLE schedules (id INTEGER PRIMARY KEY AUTOINCREMENT, version INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, updated INTEGER NOT NULL, paused INTEGER NOT NULL,"
+    "  mark_utc INTEGER NOT NULL, mark_local INTEGER NOT NULL, failures INTEGER NOT NULL,"
+    "  success INTEGER NOT NULL, pause_after INTEGER NOT NULL, keep INTEGER NOT NULL,"
+    "  late_ms INTEGER NOT NULL, name TEXT NOT NULL, project TEXT NOT NULL, user TEXT NOT NULL,"
+    "  paused_why TEXT, rule TEXT NOT NULL, UNIQUE (user, name)) STRICT;"
+    "CREATE TABLE schedule_versions (schedule INTEGER NOT NULL REFERENCES schedules,"
+    "  version INTEGER NOT NULL, at INTEGER NOT NULL, spec TEXT NOT NULL,"
+    "  PRIMARY KEY (schedule, version)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE schedule_blobs (schedule INTEGER NOT NULL REFERENCES schedules,"
+    "  sha256 TEXT NOT NULL REFERENCES blobs, PRIMARY KEY (schedule, sha256))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE INDEX schedule_blobs_of ON schedule_blobs (sha256);"
+    "CREATE TABLE firings (schedule INTEGER NOT NULL REFERENCES schedules,"
+    "  instant INTEGER NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  job INTEGER NOT NULL, outcome INTEGER NOT NULL, manual INTEGER NOT NULL,"
+    "  ended INTEGER NOT NULL, state INTEGER NOT NULL, late INTEGER NOT NULL,"
+    "  missed INTEGER NOT NULL, missed_first INTEGER NOT NULL, why TEXT,"
+    "  PRIMARY KEY (schedule, instant)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX firings_open ON firings (schedule, instant, job) WHERE ended = 0;"
+    "CREATE INDEX firings_runs ON firings (schedule, instant, job) WHERE job > 0;";
+
+static const char *const steps[] = { STEP_1, STEP_2 };
 
 static const char GET_VERSION[] = "PRAGMA user_version";
 static const char COUNT_TABLES[] = "SELECT count(*) FROM sqlite_schema";

@@ -348,6 +348,13 @@ static int64_t submit_apply(struct tx *tx, struct op *op, struct err *err)
                   tx->now_ms, submission->digest);
 }
 
+int tx_submit(struct tx *tx, struct submission *submission, struct err *err)
+{
+    struct submit_op submit = { .submission = submission };
+
+    return (int)submit_apply(tx, &submit.op, err);
+}
+
 int store_submit(struct store *store, struct submission *submission, struct err *err)
 {
     struct submit_op submit = { .op.apply = submit_apply, .submission = submission };

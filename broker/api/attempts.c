@@ -77,6 +77,8 @@ static int append(struct request *request, const void *data, size_t length, stru
     struct growing *log = request->state;
     int64_t at = log->offset;
 
+    if (!data)
+        return 0;
     if (store_log_append(request->api->store, log->attempt, log->stream, &at, data, length, err) <
         0) {
         if (err->fault == FAULT_CONFLICT)
@@ -153,9 +155,10 @@ int attempt_output_head(struct request *request, struct err *err)
 
     if (check_output(request, owner, err) < 0)
         return -1;
-    if (!upload.sha256 || !sha256_is_hex(upload.sha256))
+    /* Pieces are kept by content: without its hash the first PUT tells where to go on. */
+    if (upload.sha256 && !sha256_is_hex(upload.sha256))
         return request_bad(request, err, "sha256: 64 lower-case hex digits are needed");
-    if (store_upload_offset(request->api->store, &upload, &here, err) < 0)
+    if (upload.sha256 && store_upload_offset(request->api->store, &upload, &here, err) < 0)
         return -1;
     reply_header(request, "Upload-Offset", "%" PRId64, here);
     return reply_body(request, 200, NULL);

@@ -79,7 +79,7 @@ int incoming_put(struct request *request, const void *data, size_t length, struc
     struct incoming *incoming = request->state;
     int64_t at = incoming->offset;
 
-    if (incoming->whole)
+    if (incoming->whole || length == 0)
         return 0;
     if ((int64_t)length > incoming->upload.size - at)
         return err_set(err, FAULT_INVALID, "more bytes than the size that was named, %" PRId64,

@@ -26,7 +26,8 @@ enum route_flags {
 };
 
 typedef int handler(struct request *request, struct err *err);
-/* A piece of the body as it arrives. */
+/* A piece of the body as it arrives.  First called without one (NULL, 0), once the head is here:
+ * what can be refused is refused then, before a large body is sent for nothing. */
 typedef int body_sink(struct request *request, const void *data, size_t length, struct err *err);
 
 struct route {

@@ -23,9 +23,10 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/utf8.h"
+#include "spillway/wire.h"
 
-#define DRAIN_MOST   ((uint64_t)1 << 20) /* of a refused body */
-#define SUBMIT_SMALL 65536               /* parsed in place; larger ones go to the pool */
+#define DRAIN_MOST   ((uint64_t)WIRE_BODY_MOST) /* of a refused body */
+#define SUBMIT_SMALL 65536                      /* parsed in place; larger ones go to the pool */
 #define UPLOAD_LARGE ((uint64_t)64 << 20)
 #define STALL_MS     30000 /* for the rest of a head or body, besides ... */
 #define STALL_RATE   1     /* ... one ms for each so many bytes that came */
@@ -332,7 +333,7 @@ static int begin(struct request *request, const char *method, const char *url, s
         return -1;
     if (!(request->route->flags & ROUTE_EARLY) && !broker_ready(request->broker))
         return err_set(err, FAULT_UNAVAILABLE, "the broker is starting: try again in a moment");
-    return 0;
+    return request->route->sink ? request->route->sink(request, NULL, 0, err) : 0;
 }
 
 /* ---- it ends */

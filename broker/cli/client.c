@@ -553,14 +553,13 @@ static void note_end(struct stream *stream, CURLcode code)
         stream->end = status >= 200 && status < 300 ? STREAM_ENDED : STREAM_REFUSED;
 }
 
-void streams_pump(struct client *client, int64_t wait_ms)
+/* Whether any has ended. */
+static bool note_ends(struct client *client)
 {
-    int running = 0, left = 0;
+    int left = 0;
+    bool any = false;
     CURLMsg *message;
 
-    curl_multi_perform(client->multi, &running);
-    curl_multi_poll(client->multi, NULL, 0, (int)(wait_ms < 60000 ? wait_ms : 60000), NULL);
-    curl_multi_perform(client->multi, &running);
     while ((message = curl_multi_info_read(client->multi, &left))) {
         struct stream *stream = NULL;
 
@@ -568,7 +567,21 @@ void streams_pump(struct client *client, int64_t wait_ms)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&stream);
         note_end(stream, message->data.result);
+        any = true;
     }
+    return any;
+}
+
+void streams_pump(struct client *client, int64_t wait_ms)
+{
+    int running = 0;
+
+    curl_multi_perform(client->multi, &running);
+    if (note_ends(client)) /* refused at once: there is nothing left to wait for */
+        return;
+    curl_multi_poll(client->multi, NULL, 0, (int)(wait_ms < 60000 ? wait_ms : 60000), NULL);
+    curl_multi_perform(client->multi, &running);
+    note_ends(client);
 }
 
 /* ---- open and close ----------------------------------------------------------------------------

@@ -10,10 +10,16 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS  5000
+#define STEADY_MS        2000
 
 void patience_rest(struct patience *patience)
 {
-    *patience = (struct patience){ .was_there = true };
+    patience->was_there = true;
+    patience->since_ms = 0;
+    patience->told = false;
+    if (clock_mono_ms() - patience->next_ms >
+        STEADY_MS) /* not one that answers and breaks at once */
+        patience->tries = 0;
 }
 
 int patience_lose(struct patience *patience, struct cli *cli)
@@ -91,7 +97,6 @@ static int next_waiting(struct follower *follower, json_t **event, struct err *e
 {
     if (!sse_next(stream_data(follower->stream), &follower->event))
         return 0;
-    patience_rest(&follower->patience);
     *event = json_parse(buf_text(&follower->event.data), follower->event.data.length, err);
     return *event ? 1 : err_wrap(err, "an event of the broker");
 }
@@ -132,7 +137,7 @@ int follower_next(struct follower *follower, int64_t wait_ms, json_t **event, st
         return rc;
     streams_pump(follower->cli->client, wait_ms);
     if (stream_connected(follower->stream))
-        follower->patience.was_there = true;
+        patience_rest(&follower->patience);
     if ((rc = next_waiting(follower, event, err)) != 0)
         return rc;
     return stream_over(follower, err);

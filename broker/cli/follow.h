@@ -23,7 +23,7 @@ struct patience {
     int tries;
     bool was_there, told;
 };
-/* All is well again. */
+/* It answers. */
 void patience_rest(struct patience *patience);
 /* It broke: plan the next try.  -1: enough; `err` holds the words given to it. */
 int patience_lose(struct patience *patience, struct cli *cli);

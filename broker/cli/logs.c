@@ -194,10 +194,9 @@ static void drain_stream(struct following *following, int i)
 
     if (!stream_connected(following->streams[i]))
         return;
-    following->patience[i].was_there = true;
+    patience_rest(&following->patience[i]);
     if (!data->length)
         return;
-    patience_rest(&following->patience[i]);
     put_log(&following->outlets[i], data->data, data->length);
     fflush(following->outlets[i].file);
     buf_clear(data);

@@ -34,7 +34,7 @@ STORE  := store schema db writer tasks submit jobs attempts load read events wor
           tokens usage prune care schedules firings
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain
 SITES  := site local
-CRON   := civil zone tzif tzrule line expr plan run
+CRON   := civil zone tzif tzrule line expr plan run agenda timer
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi
@@ -46,7 +46,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
           attempt env container limits run lease inbox sync blob stage outputs upload
 
 UNIT   := broker/test_queue cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
-          cli/test_inputs store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle store/test_schedules sched/test_decide sched/test_property sched/test_explain conf/test_yaml conf/test_job conf/test_corpus conf/test_schema
+          cli/test_inputs store/test_tasks cron/test_zone cron/test_expr cron/test_plan cron/test_oracle store/test_schedules sched/test_decide sched/test_property sched/test_explain conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

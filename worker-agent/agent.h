@@ -39,6 +39,7 @@ struct agent {
     struct arena scratch; /* for the start of one process */
     struct timer strays;
     struct list emptying; /* cgroups that still had processes when their attempt ended */
+    pid_t keeper;
     int keeper_fd;
     int null_fd;
     uint64_t files_most; /* RLIMIT_NOFILE as we were given it */

@@ -18,8 +18,11 @@
 #define FILE_MOST (1024 * 1024)
 
 struct cgroups {
-    char *path;
+    char *folder; /* where we were */
+    char *path;   /* ours, in it */
+    char *leaf;   /* the agent's own, in that */
     bool v2;
+    bool memory; /* groups in it can limit memory */
 };
 
 struct cgroup {
@@ -216,81 +219,99 @@ int64_t cgroup_memory_limit(void)
 /* ---- our groups
  * ---------------------------------------------------------------------------------------- */
 
-/* A group with processes of its own cannot hand the controller to groups below: but for the root,
- * we move ourselves into a leaf first.  Where others share our group that is not enough, and the
- * last write fails. */
-static bool enable_v2(const char *folder, const char *leaf)
+static void groups_free(struct cgroups *groups)
 {
-    if (write_text(folder, "cgroup.subtree_control", "+memory"))
-        return true;
-    return write_text(leaf, "cgroup.procs", "0") &&
-           write_text(folder, "cgroup.subtree_control", "+memory");
+    free(groups->folder);
+    free(groups->path);
+    free(groups->leaf);
+    free(groups);
 }
 
-static bool open_v2(struct cgroups *groups, const char *worker)
+static bool make_folder(const char *path)
 {
-    own_str char *folder = own_folder(NULL, NULL);
-    own_str char *leaf = folder ? xasprintf("%s/spillway-agent-%s", folder, worker) : NULL;
-    own_buf struct buf controllers = BUF_INIT(FILE_MOST);
+    return mkdir(path, 0755) == 0 || errno == EEXIST;
+}
 
-    if (!folder || !read_text(folder, "cgroup.controllers", &controllers) ||
-        !strstr(controllers.data, "memory"))
-        return false;
-    groups->path = xasprintf("%s/spillway-%s", folder, worker);
-    groups->v2 = true;
-    if ((mkdir(groups->path, 0755) == 0 || errno == EEXIST) &&
-        (mkdir(leaf, 0755) == 0 || errno == EEXIST)) {
-        if (enable_v2(folder, leaf) &&
-            write_text(groups->path, "cgroup.subtree_control", "+memory")) {
-            rmdir(leaf); /* stays while we are in it */
-            return true;
-        }
-    }
-    write_text(folder, "cgroup.procs", "0");
-    rmdir(leaf);
+/* Into our own leaf; on failure all is as before. */
+static bool move_in(struct cgroups *groups)
+{
+    if (make_folder(groups->path) && make_folder(groups->leaf) &&
+        write_text(groups->leaf, "cgroup.procs", "0"))
+        return true;
+    rmdir(groups->leaf);
     rmdir(groups->path);
-    free(take_ptr(groups->path));
     return false;
 }
 
-static bool open_v1(struct cgroups *groups, const char *worker)
+static struct cgroups *groups_in(const char *controller, const char *worker)
 {
-    own_str char *folder = own_folder("memory", NULL);
+    own_str char *folder = own_folder(controller, NULL);
+    struct cgroups *groups;
 
     if (!folder)
-        return false;
+        return NULL;
+    groups = xcalloc(1, sizeof *groups);
     groups->path = xasprintf("%s/spillway-%s", folder, worker);
-    groups->v2 = false;
-    if ((mkdir(groups->path, 0755) == 0 || errno == EEXIST) &&
-        read_number(groups->path, "memory.limit_in_bytes") >= 0)
-        return true;
-    rmdir(groups->path);
-    free(take_ptr(groups->path));
-    return false;
+    groups->leaf = xasprintf("%s/agent", groups->path);
+    groups->folder = take_ptr(folder);
+    groups->v2 = !controller;
+    if (move_in(groups))
+        return groups;
+    groups_free(groups);
+    return NULL;
+}
+
+static bool has_memory(const struct cgroups *groups)
+{
+    own_buf struct buf list = BUF_INIT(FILE_MOST);
+
+    return read_text(groups->folder, "cgroup.controllers", &list) && strstr(list.data, "memory");
+}
+
+/* A group that has processes of its own, the root apart, cannot hand the controller down: we are
+ * out of it now, but where others share it the first write fails. */
+static bool enable_memory(const struct cgroups *groups)
+{
+    if (!groups->v2)
+        return read_number(groups->path, "memory.limit_in_bytes") >= 0;
+    return has_memory(groups) && write_text(groups->folder, "cgroup.subtree_control", "+memory") &&
+           write_text(groups->path, "cgroup.subtree_control", "+memory");
 }
 
 struct cgroups *cgroups_open(const char *worker)
 {
-    struct cgroups *groups = xcalloc(1, sizeof *groups);
+    struct cgroups *v2 = groups_in(NULL, worker), *v1;
 
-    if (open_v2(groups, worker) || open_v1(groups, worker))
-        return groups;
-    free(groups);
-    return NULL;
+    if (v2 && enable_memory(v2)) {
+        v2->memory = true;
+        return v2;
+    }
+    v1 = groups_in("memory", worker);
+    if (!v1)
+        return v2;
+    cgroups_close(v2);
+    v1->memory = enable_memory(v1);
+    return v1;
 }
 
 void cgroups_close(struct cgroups *groups)
 {
     if (!groups)
         return;
+    write_text(groups->folder, "cgroup.procs", "0");
+    rmdir(groups->leaf);
     rmdir(groups->path);
-    free(groups->path);
-    free(groups);
+    groups_free(groups);
 }
 
 const char *cgroups_kind(const struct cgroups *groups)
 {
-    return !groups ? "none" : groups->v2 ? "v2" : "v1";
+    return !cgroups_limit_memory(groups) ? "none" : groups->v2 ? "v2" : "v1";
+}
+
+bool cgroups_limit_memory(const struct cgroups *groups)
+{
+    return groups && groups->memory;
 }
 
 const char *cgroups_path(const struct cgroups *groups)
@@ -315,7 +336,8 @@ static bool limit(const struct cgroup *group, int64_t memory)
     return true;
 }
 
-struct cgroup *cgroup_new(struct cgroups *groups, int64_t attempt, int64_t memory, struct err *err)
+struct cgroup *cgroup_new(const struct cgroups *groups, int64_t attempt, int64_t memory,
+                          struct err *err)
 {
     struct cgroup *group = xcalloc(1, sizeof *group);
     own_str char *procs = NULL;
@@ -348,7 +370,8 @@ static bool kill_listed(const char *folder)
     if (!read_text(folder, "cgroup.procs", &text))
         return false;
     for (char *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        if (parse_i64(line, 2, INT32_MAX, &pid, NULL) == 0 && kill((pid_t)pid, SIGKILL) == 0)
+        if (parse_i64(line, 2, INT32_MAX, &pid, NULL) == 0 && pid != getpid() &&
+            kill((pid_t)pid, SIGKILL) == 0)
             any = true;
     }
     return any;
@@ -387,6 +410,27 @@ bool cgroup_remove(struct cgroup *group)
     return true;
 }
 
+void cgroups_leave(const char *path)
+{
+    own_str char *folder = xstrdup(path);
+    char *slash = strrchr(folder, '/');
+
+    if (!slash)
+        return;
+    *slash = '\0';
+    write_text(folder, "cgroup.procs", "0");
+}
+
+/* The leaf that we are in ourselves stays, empty but for us. */
+static void reap_folder(const char *path)
+{
+    for (int tries = 0; tries < 50 && rmdir(path) < 0 && errno == EBUSY; tries++) {
+        if (!kill_listed(path) && tries > 2)
+            return;
+        clock_sleep_ms(20);
+    }
+}
+
 void cgroups_reap(const char *path)
 {
     DIR *dir = opendir(path);
@@ -395,12 +439,8 @@ void cgroups_reap(const char *path)
     while (dir && (entry = readdir(dir))) {
         own_str char *below = xasprintf("%s/%s", path, entry->d_name);
 
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-            continue;
-        for (int tries = 0; tries < 50 && rmdir(below) < 0 && errno == EBUSY; tries++) {
-            kill_listed(below);
-            clock_sleep_ms(20);
-        }
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            reap_folder(below);
     }
     if (dir)
         closedir(dir);

@@ -16,17 +16,22 @@ double cgroup_cpu_quota(void);
 /* The least memory limit above us, bytes; 0: none. */
 int64_t cgroup_memory_limit(void);
 
-/* The folder in which attempts get their groups, made for `worker`; NULL where that cannot be. */
+/* A folder for `worker`, with the agent itself in a leaf of it: what its jobs start is born there,
+ * also what leaves its session and clears its environment.  NULL where we may make none. */
 struct cgroups;
 struct cgroups *cgroups_open(const char *worker);
-/* Also removes the folder. */
+/* Leaves and removes it, where that can be: the root of a delegated v2 tree takes no process back.
+ */
 void cgroups_close(struct cgroups *groups);
-const char *cgroups_kind(const struct cgroups *groups); /* "v2", "v1", "none" (NULL) */
+/* What limits memory: "v2", "v1", "none" (also of NULL). */
+const char *cgroups_kind(const struct cgroups *groups);
+bool cgroups_limit_memory(const struct cgroups *groups);
 const char *cgroups_path(const struct cgroups *groups);
 
 /* One attempt's group, with a memory limit. */
 struct cgroup;
-struct cgroup *cgroup_new(struct cgroups *groups, int64_t attempt, int64_t memory, struct err *err);
+struct cgroup *cgroup_new(const struct cgroups *groups, int64_t attempt, int64_t memory,
+                          struct err *err);
 /* Processes join by writing "0" to it. */
 int cgroup_procs_fd(const struct cgroup *group);
 /* Every process in it. */
@@ -37,7 +42,11 @@ int64_t cgroup_oom_kills(const struct cgroup *group);
 /* false: there are still processes in it; try again later. */
 bool cgroup_remove(struct cgroup *group);
 
-/* All processes of the groups below `path`, and then the folders: what a dead agent left. */
+/* A process that was born in the leaf of `path` goes where the agent came from, so that it can go.
+ */
+void cgroups_leave(const char *path);
+/* All processes of the groups below `path` but ourselves, and then the folders: what a dead agent
+ * left. */
 void cgroups_reap(const char *path);
 
 #endif

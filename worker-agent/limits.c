@@ -30,7 +30,7 @@ void limits_prepare(struct attempt *a, struct spawn *spawn)
 
     if (!a->need.memory)
         return;
-    if (agent->cgroups) {
+    if (cgroups_limit_memory(agent->cgroups)) {
         a->cgroup = cgroup_new(agent->cgroups, a->id, a->need.memory, &err);
         if (a->cgroup) {
             spawn->procs_fd = cgroup_procs_fd(a->cgroup);

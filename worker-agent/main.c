@@ -126,7 +126,7 @@ static void turn(void *arg)
     sync_turn(agent->sync);
     if (agent->ending && list_empty(&agent->running))
         loop_stop(agent->loop);
-    if (agent->leaving && agent->attempts.count == 0)
+    if (agent->leaving && agent->attempts.count == 0 && sync_leaving_was_heard(agent->sync))
         loop_stop(agent->loop);
 }
 
@@ -227,8 +227,6 @@ static int open_all(struct agent *agent, struct err *err)
     agent->loop = loop_new(err);
     if (!agent->loop || open_signals(agent, err) < 0)
         return -1;
-    agent->cgroups = cgroups_open(boot->worker);
-    roster_set_cgroups(agent->roster, cgroups_path(agent->cgroups));
     facts_find(boot->dir, &agent->facts);
     set_slots(agent);
     agent->places = places_open(agent->loop, boot->dir, err);
@@ -251,7 +249,6 @@ static int start(struct agent *agent, struct err *err)
     char cgroups[1024];
     int64_t beat;
     size_t count;
-    pid_t keeper;
 
     if (io_mkdirs(agent->boot.dir, 0700, err) < 0)
         return -1;
@@ -260,10 +257,13 @@ static int start(struct agent *agent, struct err *err)
         reap_processes(agent->boot.dir, agent->boot.worker);
     if (!(agent->roster = roster_open(agent->boot.dir, err)) || boot_save(&agent->boot, err) < 0)
         return -1;
-    keeper = keeper_start(agent->boot.dir, agent->boot.worker, &agent->keeper_fd, err);
-    if (keeper < 0)
+    agent->cgroups = cgroups_open(agent->boot.worker);
+    roster_set_cgroups(agent->roster, cgroups_path(agent->cgroups));
+    agent->keeper = keeper_start(agent->boot.dir, agent->boot.worker, cgroups_path(agent->cgroups),
+                                 &agent->keeper_fd, err);
+    if (agent->keeper < 0)
         return -1;
-    map_put(&agent->helpers, (uint64_t)keeper, agent);
+    map_put(&agent->helpers, (uint64_t)agent->keeper, agent);
     take_surroundings(agent);
     if (open_all(agent, err) < 0)
         return -1;
@@ -296,9 +296,9 @@ static int shut_off(struct agent *agent, struct err *err)
 static void stop(struct agent *agent)
 {
     run_kill_all(agent);
+    keeper_dismiss(agent->keeper, agent->keeper_fd);
     reap_processes(agent->boot.dir, agent->boot.worker);
     cgroups_close(agent->cgroups);
-    keeper_dismiss(agent->keeper_fd);
     if (!agent->poweroff)
         return;
     sync();

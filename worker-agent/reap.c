@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -159,7 +160,7 @@ int reap_worker(const char *dir, struct err *err)
  * -------------------------------------------------------------------------------------------------
  */
 
-static void keep(int fd, const char *dir, const char *worker)
+static void keep(int fd, const char *dir, const char *worker, const char *cgroups)
 {
     char word;
     ssize_t got;
@@ -172,12 +173,15 @@ static void keep(int fd, const char *dir, const char *worker)
     do
         got = read(fd, &word, 1);
     while (got < 0 && errno == EINTR);
+    if (cgroups)
+        cgroups_leave(cgroups);
     if (got != 1)
         reap_processes(dir, worker);
     _exit(0);
 }
 
-pid_t keeper_start(const char *dir, const char *worker, int *fd, struct err *err)
+pid_t keeper_start(const char *dir, const char *worker, const char *cgroups, int *fd,
+                   struct err *err)
 {
     int fds[2];
     pid_t pid;
@@ -187,7 +191,7 @@ pid_t keeper_start(const char *dir, const char *worker, int *fd, struct err *err
     pid = fork();
     if (pid == 0) {
         close(fds[1]);
-        keep(fds[0], dir, worker);
+        keep(fds[0], dir, worker, cgroups);
     }
     close(fds[0]);
     if (pid < 0) {
@@ -198,8 +202,9 @@ pid_t keeper_start(const char *dir, const char *worker, int *fd, struct err *err
     return pid;
 }
 
-void keeper_dismiss(int fd)
+void keeper_dismiss(pid_t keeper, int fd)
 {
     (void)!write(fd, "q", 1);
     close(fd);
+    waitpid(keeper, NULL, 0);
 }

@@ -15,7 +15,8 @@ void reap_processes(const char *dir, const char *worker);
 int reap_worker(const char *dir, struct err *err);
 
 /* A process that waits for the agent's end, and reaps unless it was told that all is well. */
-pid_t keeper_start(const char *dir, const char *worker, int *fd, struct err *err);
-void keeper_dismiss(int fd);
+pid_t keeper_start(const char *dir, const char *worker, const char *cgroups, int *fd,
+                   struct err *err);
+void keeper_dismiss(pid_t keeper, int fd);
 
 #endif

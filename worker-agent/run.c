@@ -268,7 +268,7 @@ static void judge(struct attempt *a)
     if (a->stop != REASON_NONE) {
         a->reason = a->stop;
         a->detail = xstrdup(a->stop_detail);
-    } else if (limits_exceeded(a) && (a->signal || a->exit_code != 0)) {
+    } else if (limits_exceeded(a)) {
         a->reason = REASON_MEMORY;
         a->detail = xasprintf("used more memory than its %" PRId64 " bytes", a->need.memory);
     } else if (container) {

@@ -26,7 +26,7 @@ enum { SAY_NOWHERE, SAY_OUTBOX, SAY_CARRIED, SAY_TOLD };
 struct call {
     struct sync *sync;
     struct http_request request;
-    bool busy, is_poll, with_held;
+    bool busy, is_poll, with_held, with_leaving;
     struct list carried; /* attempts whose reports it has */
     size_t carried_count;
 };
@@ -45,7 +45,7 @@ struct sync {
     struct timer resend, orphan;
     int64_t heartbeat_ms, orphan_ms;
     int64_t contact_ms, reported_ms, refused_ms;
-    bool nudge;
+    bool nudge, leaving_heard;
 };
 
 static void fail(struct call *call);
@@ -361,6 +361,8 @@ static void answered(struct http_request *request)
     }
     if (call->with_held)
         sync->inbox.held_told = true; /* unless the answer is of a new epoch */
+    if (call->with_leaving)
+        sync->leaving_heard = true;
     carried_was_heard(sync, call);
     contact(sync);
     if (take_answer(sync, answer, &request->err) < 0) {
@@ -398,6 +400,7 @@ static void send_call(struct sync *sync, struct call *call, int64_t wait_ms)
     request->done = answered;
     call->busy = true;
     call->with_held = !sync->inbox.held_told;
+    call->with_leaving = agent->leaving;
     buf_puts(out, "{\"epoch\":");
     buf_put_json(out, sync->inbox.epoch);
     buf_printf(out, ",\"ack\":%" PRId64 ",\"wait_ms\":%" PRId64 ",\"queued\":%d,\"running\":%d",
@@ -411,6 +414,11 @@ static void send_call(struct sync *sync, struct call *call, int64_t wait_ms)
         carry(sync, call, out);
     buf_putc(out, '}');
     http_send(sync->http, request);
+}
+
+bool sync_leaving_was_heard(const struct sync *sync)
+{
+    return sync->leaving_heard;
 }
 
 void sync_nudge(struct sync *sync)

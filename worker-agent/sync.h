@@ -23,6 +23,7 @@ void sync_forget(struct attempt *a);
 void sync_turn(struct sync *sync);
 /* Tell at once that we are leaving. */
 void sync_nudge(struct sync *sync);
+bool sync_leaving_was_heard(const struct sync *sync);
 bool sync_was_settled(const struct sync *sync, int64_t attempt);
 void sync_settle(struct sync *sync, int64_t attempt);
 /* The session's token; NULL before the join. */

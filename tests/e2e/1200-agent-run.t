@@ -73,5 +73,6 @@ else
 fi
 kill -TERM "$AGENT_PID"
 wait "$AGENT_PID"
-ok "SIGTERM ends it"                  'test $? = 0'
+status=$?
+ok "SIGTERM ends it"                  'test $status = 0'
 done_testing

@@ -94,7 +94,8 @@ lease() { # ID MEMBERS: hand out one lease
 # report ID FIELD: of the last final report; a Python expression over `r` where FIELD has one
 report() {
     python3 - "$B/reports.jsonl" "$1" "$2" <<'PY'
-import base64, json, sys
+import base64, json, signal, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 found = None
 try:
     for line in open(sys.argv[1]):
@@ -122,7 +123,7 @@ running() { # ID
 # Whether any process has WORD as an argument.
 has_process() {
     for line in /proc/[0-9]*/cmdline; do
-        tr '\0' '\n' <"$line" 2>/dev/null | grep -qx -- "$1" && return 0
+        { tr "\0" "\n" <"$line"; } 2>/dev/null | grep -qx -- "$1" && return 0
     done
     return 1
 }

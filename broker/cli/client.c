@@ -173,6 +173,10 @@ static int transport_fault(const struct client *client, CURLcode code, long os_e
                        "the broker gave no answer in time; try again, or see "
                        "`spillway doctor`");
     case CURLE_PEER_FAILED_VERIFICATION:
+        if (client->pin[0])
+            return err_set(err, FAULT_AUTH,
+                           "the broker's certificate is not the one that SPILLWAY_PIN names; "
+                           "compare it with the pin in the broker's log");
         return err_set(err, FAULT_AUTH,
                        "the broker's certificate is not trusted; set SPILLWAY_CACERT to its CA's "
                        "file, or SPILLWAY_PIN to the certificate's SHA-256");

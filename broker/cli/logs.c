@@ -253,6 +253,14 @@ static int follow_turn(struct following *following, struct err *err)
     return 0;
 }
 
+/* 1: interrupted, and that is the end. */
+static int see_interrupt(struct cli *cli, const struct log_view *view, struct err *err)
+{
+    if (!view->interrupt || !*view->interrupt)
+        return 0;
+    return view->on_interrupt ? view->on_interrupt(cli, view->id, err) : 1;
+}
+
 /* Both streams to their ends.  1: interrupted. */
 static int follow_streams(struct following *following, struct err *err)
 {
@@ -262,8 +270,8 @@ static int follow_streams(struct following *following, struct err *err)
     following->over[0] = following->over[1] = false;
     while (rc == 0 && !all_over(following)) {
         rc = follow_turn(following, err);
-        if (rc == 0 && view->interrupt && *view->interrupt)
-            rc = 1;
+        if (rc == 0)
+            rc = see_interrupt(following->cli, view, err);
     }
     return rc;
 }
@@ -309,9 +317,13 @@ static int follow_attempt(struct cli *cli, const struct log_view *view, int64_t 
     }
     do {
         rc = follow_streams(&following, err);
-        if (rc == 0)
-            rc = wait_beyond(cli, view, attempt, AGAIN_MS, err);
-    } while (rc == 1 && !(view->interrupt && *view->interrupt));
+        if (rc != 0)
+            break;
+        if ((rc = wait_beyond(cli, view, attempt, AGAIN_MS, err)) == 0)
+            break;
+        if (rc == 1)
+            rc = see_interrupt(cli, view, err);
+    } while (rc == 0);
     for (int i = 0; i < 2; i++) {
         if (cli->json && rc == 0)
             put_json(&following.outlets[i], "", 0, true);
@@ -329,8 +341,9 @@ int logs_follow(struct cli *cli, const struct log_view *view, struct err *err)
 
     if (cli_client(cli, &client, err) < 0)
         return -1;
-    if (!attempt)
-        rc = wait_beyond(cli, view, &attempt, 0, err);
+    while (!attempt && (rc = wait_beyond(cli, view, &attempt, 0, err)) == 1)
+        if ((rc = see_interrupt(cli, view, err)) != 0)
+            break;
     while (rc == 0 && attempt > last) {
         last = attempt;
         rc = follow_attempt(cli, view, &attempt, err);

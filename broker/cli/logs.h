@@ -17,6 +17,8 @@ struct log_view {
     bool apart;                             /* stderr goes to our standard error */
     int64_t attempt;                        /* 0: the last one, and those that follow */
     const volatile sig_atomic_t *interrupt; /* NULL: none */
+    /* It came; 0: dealt with, go on.  NULL: stop. */
+    int (*on_interrupt)(struct cli *cli, const char *id, struct err *err);
 };
 
 /* All there is now. */

@@ -12,7 +12,6 @@
 #include "cli/logs.h"
 #include "cli/submit.h"
 #include "cli/task.h"
-#include "cli/watch.h"
 
 static volatile sig_atomic_t interrupted;
 
@@ -52,13 +51,11 @@ static int exit_as(const json_t *task)
 
 static void tell_end(const json_t *task)
 {
-    own_str char *reason = task_reason(task);
-    const char *detail = field_text(task, "detail");
+    own_str char *words = task_end(task);
 
     if (strcmp(field_text(task, "state"), "succeeded") != 0 &&
         strcmp(field_text(task, "reason"), "user-exit") != 0)
-        warn("job %s %s%s%s%s%s", field_text(task, "id"), field_text(task, "state"),
-             *reason ? ": " : "", reason, *detail ? ": " : "", detail);
+        warn("job %s %s", field_text(task, "id"), words);
 }
 
 static int cancel(struct cli *cli, const char *id, struct err *err)
@@ -70,38 +67,17 @@ static int cancel(struct cli *cli, const char *id, struct err *err)
     return cli_post(cli, path, NULL, NULL, err);
 }
 
-/* Until it has ended, through one cancellation. */
-static int watch_end(struct cli *cli, const char *id, json_t **task, struct err *err)
-{
-    for (;;) {
-        struct watch watch = { .ids = &id, .count = 1, .interrupt = &interrupted };
-        int rc = watch_tasks(cli, &watch, err);
-
-        if (rc == 0)
-            *task = json_incref(watch.tasks[0]);
-        watch_free(&watch);
-        if (rc <= 0)
-            return rc;
-        if (cancel(cli, id, err) < 0)
-            return -1;
-    }
-}
-
 static int follow(struct cli *cli, const char *id, struct err *err)
 {
-    struct log_view view = {
-        .id = id, .wanted = { true, true }, .apart = true, .interrupt = &interrupted
-    };
+    struct log_view view = { .id = id,
+                             .wanted = { true, true },
+                             .apart = true,
+                             .interrupt = &interrupted,
+                             .on_interrupt = cancel };
     own_json json_t *task = NULL;
-    int rc;
 
     catch_interrupts();
-    while ((rc = logs_follow(cli, &view, err)) == 1)
-        if (cancel(cli, id, err) < 0)
-            return -1;
-        else
-            break; /* what it still writes is shown by `logs`; its end is what counts now */
-    if (rc < 0 || watch_end(cli, id, &task, err) < 0)
+    if (logs_follow(cli, &view, err) < 0 || cli_get(cli, &task, err, "/v1/jobs/%s", id) < 0)
         return -1;
     if (cli->json)
         print_json_line(task);

@@ -21,6 +21,20 @@ char *task_reason(const json_t *task)
     return xstrdup(reason);
 }
 
+char *task_end(const json_t *task)
+{
+    own_buf struct buf text = BUF_INIT(0);
+    own_str char *reason = task_reason(task);
+    const char *state = field_text(task, "state"), *detail = field_text(task, "detail");
+
+    buf_puts(&text, state);
+    if (*reason && strcmp(reason, state) != 0)
+        buf_printf(&text, ": %s", reason);
+    if (*detail && strcmp(detail, field_text(task, "reason")) != 0)
+        buf_printf(&text, ": %s", detail);
+    return buf_take(&text);
+}
+
 const char *task_elapsed(const json_t *task, int64_t now_ms, char *out, size_t size)
 {
     int64_t started = field_time(task, "started"), finished = field_time(task, "finished");

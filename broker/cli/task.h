@@ -10,6 +10,9 @@
 
 /* "user-exit (3)", "signal (9, SIGKILL)", "capacity"; owned by the caller. */
 char *task_reason(const json_t *task);
+/* "failed: walltime: ran longer than ...": state, reason and detail, each said once; owned by the
+ * caller. */
+char *task_end(const json_t *task);
 /* How long it has run, or ran; "-" before it started. */
 const char *task_elapsed(const json_t *task, int64_t now_ms, char *out, size_t size);
 /* Whether its state is a final one.  Of an array job: whether all its tasks have ended. */

@@ -19,17 +19,14 @@ static const struct option options[] = {
 static void tell(const json_t *task)
 {
     own_str char *id = safe_text(field_text(task, "id"));
-    own_str char *state = safe_text(field_text(task, "state"));
-    own_str char *reason = task_reason(task), *safe = safe_text(reason);
-    own_str char *detail = safe_text(field_text(task, "detail"));
+    own_str char *words = task_end(task), *safe = safe_text(words);
 
     if (task_total(task) > 1)
         fprintf(stderr, "%s: %lld of %lld tasks did not succeed; see `spillway ls --all %s`\n", id,
                 (long long)(task_total(task) - task_count(task, "succeeded")),
                 (long long)task_total(task), id);
     else
-        fprintf(stderr, "%s: %s%s%s%s%s; see `spillway logs %s`\n", id, state, *safe ? ": " : "",
-                safe, *detail ? ": " : "", detail, id);
+        fprintf(stderr, "%s: %s; see `spillway logs %s`\n", id, safe, id);
 }
 
 int wait_for(struct cli *cli, const char *const *ids, size_t count, int64_t timeout_ms,

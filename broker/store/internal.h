@@ -113,7 +113,8 @@ struct store {
     struct log_table *logs;  /* open logs, logs.c */
     struct touches *touches; /* tokens used lately, tokens.c */
 
-    void (*on_schedules)(void *arg, int64_t id); /* set before threads start */
+    pthread_mutex_t schedules_lock; /* guards on_schedules*, also while it is called */
+    void (*on_schedules)(void *arg, int64_t id);
     void *on_schedules_arg;
 
     pthread_mutex_t stats_lock; /* guards the two below */

@@ -155,8 +155,10 @@ static int64_t put_apply(struct tx *tx, struct op *op, struct err *err)
 
 static void changed(struct store *store, int64_t id)
 {
+    pthread_mutex_lock(&store->schedules_lock);
     if (store->on_schedules)
         store->on_schedules(store->on_schedules_arg, id);
+    pthread_mutex_unlock(&store->schedules_lock);
 }
 
 static void put_committed(struct store *store, struct op *op)
@@ -267,8 +269,10 @@ int store_schedule_rm(struct store *store, int64_t id, const char *by, struct er
 
 void store_on_schedules(struct store *store, void (*on_change)(void *arg, int64_t id), void *arg)
 {
+    pthread_mutex_lock(&store->schedules_lock);
     store->on_schedules = on_change;
     store->on_schedules_arg = arg;
+    pthread_mutex_unlock(&store->schedules_lock);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

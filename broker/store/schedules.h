@@ -60,7 +60,7 @@ int store_schedule_pause(struct store *store, int64_t id, enum schedule_pause pa
 /* With its versions and history; jobs stay.  1: no such schedule. */
 int store_schedule_rm(struct store *store, int64_t id, const char *by, struct err *err);
 /* `changed` is called (the writer's thread, keep it short) after each of the above, and not after
- * firings. */
+ * firings.  NULL: nobody; after that returns it is not called any more. */
 void store_on_schedules(struct store *store, void (*changed)(void *arg, int64_t id), void *arg);
 
 /* ---- reading */

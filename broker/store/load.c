@@ -118,7 +118,7 @@ static int load_jobs(struct loader *loader, struct err *err)
 {
     own_stmt sqlite3_stmt *jobs = db_query(loader->db, OPEN_JOBS, "");
     own_stmt sqlite3_stmt *links = db_query(loader->db, OPEN_DEPENDENCIES, "");
-    int more = db_step(loader->db, links, err), rc;
+    int more = db_step(loader->db, links, err), rc = 0;
 
     while (more >= 0 && (rc = db_step(loader->db, jobs, err)) > 0) {
         if (load_job(loader, jobs, err) < 0)

@@ -34,7 +34,7 @@ STORE  := store schema db writer tasks submit jobs attempts load read events wor
           tokens usage prune care schedules firings
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain
 SITES  := site local
-CRON   := civil zone tzif tzrule line expr plan run agenda timer
+CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi
@@ -146,11 +146,15 @@ demo: setup
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(B) examples/demo.sh
 
-BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench)
+BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench sched_bench)
 
 $(B)/bench/store_bench: $(B)/obj/tests/bench/store_bench.o $(foreach l,store conf net base,$(call lib,$(l)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lyaml -ljansson -lcrypto -lm
+
+$(B)/bench/sched_bench: $(B)/obj/tests/bench/sched_bench.o $(foreach l,sched base,$(call lib,$(l)))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

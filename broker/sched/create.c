@@ -21,10 +21,15 @@ struct offer {
     int group;
 };
 
+/* Beyond this many pools, those of one tier are taken together: a crowd is its mean. */
+#define SUITS_MOST 16
 struct suits {
-    struct suit *list;
+    struct suit list[SUITS_MOST];
     size_t count;
 };
+
+/* Of the sites of one tier, so many are looked at closely, the most promising first. */
+#define CLOSELY 8
 
 int64_t boot_ms(const struct sched_params *params, const struct sched_site *site, int shape,
                 uint32_t image)
@@ -45,18 +50,40 @@ int64_t boot_ms(const struct sched_params *params, const struct sched_site *site
     return boot > 0 ? boot : 1;
 }
 
-static struct suits suits_of(struct pass *pass, const struct pass_class *pc, int option)
+static void suit_add(struct suit *suit, const struct pool *pool, double slots, enum tier tier)
+{
+    suit->slots =
+        (suit->slots * suit->workers + slots * pool->workers) / (suit->workers + pool->workers);
+    suit->workers += pool->workers;
+    suit->phase += pool->phase;
+    suit->queued += pool->queued;
+    suit->tier = tier;
+    suit->coming = pool->coming;
+}
+
+static void suits_of(struct pass *pass, const struct pass_class *pc, int option, struct suits *out)
 {
     const struct sched_option *o = &pc->class->options[option];
-    struct suits suits = { .list = pass->suits };
+    size_t kept = 0;
 
+    pass->suited_count = 0;
     for (size_t p = 0; p < pass->pool_count; p++)
         if (pool_suits(pass, pc, o, &pass->pools[p]))
-            suits.list[suits.count++] =
-                (struct suit){ .pool = &pass->pools[p],
-                               .slots = (double)room_count(&pass->pools[p].total, &o->need),
-                               .tier = pass->snap->sites[pass->pools[p].site].tier };
-    return suits;
+            pass->suited[pass->suited_count++] = (int)p;
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < pass->suited_count; i++) {
+        const struct pool *pool = &pass->pools[pass->suited[i]];
+        enum tier tier = pass->snap->sites[pool->site].tier;
+        double slots = (double)room_count(&pool->total, &o->need);
+        bool one_by_one = pass->suited_count <= SUITS_MOST;
+
+        suit_add(&out->list[one_by_one ? i : (size_t)tier * 2 + pool->coming], pool, slots, tier);
+    }
+    out->count = pass->suited_count <= SUITS_MOST ? pass->suited_count : 6;
+    for (size_t i = 0; i < out->count; i++)
+        if (out->list[i].workers > 0)
+            out->list[kept++] = out->list[i];
+    out->count = kept;
 }
 
 /* Tasks that the pools will have started by `same` from now; those of nearer tiers by `near`. */
@@ -69,7 +96,7 @@ static double handled(const struct suits *suits, enum tier tier, double run, dou
         const struct suit *suit = &suits->list[i];
         double horizon = suit->tier < tier ? near : same;
 
-        sum += pool_starts(suit->pool, suit->slots, run, horizon);
+        sum += pool_starts(suit, run, horizon);
     }
     return sum;
 }
@@ -80,7 +107,7 @@ static int64_t first_start(const struct suits *suits, enum tier before)
 
     for (size_t i = 0; i < suits->count; i++)
         if (suits->list[i].tier < before)
-            least = fmin(least, pool_wait(suits->list[i].pool));
+            least = fmin(least, pool_wait(&suits->list[i]));
     return isfinite(least) ? (int64_t)least : -1;
 }
 
@@ -204,16 +231,15 @@ static bool weigh(struct pass *pass, struct pass_class *pc, const struct suits *
 }
 
 /* A gang asks for the nodes that its site lacks, all of them or none. */
-static bool weigh_gang(struct pass *pass, struct pass_class *pc, const struct suits *suits,
-                       struct offer *offer)
+static bool weigh_gang(struct pass *pass, struct pass_class *pc, struct offer *offer)
 {
     const struct sched_site *site = &pass->snap->sites[offer->site];
     const struct sched_option *option = &pc->class->options[offer->option];
     double have = 0, run = (double)run_typical(pass->params, pc->class, option);
 
-    for (size_t i = 0; i < suits->count; i++)
-        if (suits->list[i].pool->site == offer->site)
-            have += suits->list[i].pool->workers;
+    for (size_t i = 0; i < pass->suited_count; i++)
+        if (pass->pools[pass->suited[i]].site == offer->site)
+            have += pass->pools[pass->suited[i]].workers;
     offer->boot = boot_ms(pass->params, site, offer->shape,
                           pc->class->image ? pc->class->image : site->image);
     offer->finish = offer->boot + (int64_t)run + (site->wait_ms > 0 ? site->wait_ms : 0);
@@ -260,39 +286,177 @@ static int group_of(const struct sched_class *class, int site)
     return site_set_has(&class->prefer, (size_t)site) ? 0 : 1;
 }
 
-/* The best offer of one option into *best. */
-static void offers(struct pass *pass, struct pass_class *pc, int option, const struct suits *suits,
-                   const struct site_set *sites, int64_t want, struct offer *best)
+/* ---- which sites are looked at -----------------------------------------------------------------
+ */
+
+struct promise {
+    int site;
+    enum tier tier;
+    double key;
+    int64_t head;
+};
+
+static int by_promise(const void *a, const void *b)
 {
-    const struct sched_option *o = &pc->class->options[option];
-    int64_t left = limits_allow(pass, pc->class, pc->left) - pc->assigned;
+    const struct promise *x = a, *y = b;
 
-    for (size_t s = 0; left > 0 && s < pass->snap->site_count; s++) {
-        uint64_t shapes =
-            site_set_has(sites, s) ? pc->fit->shapes[(size_t)option * pc->fit->sites + s] : 0;
+    if (x->tier != y->tier)
+        return x->tier < y->tier ? -1 : 1;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->head != y->head)
+        return x->head > y->head ? -1 : 1;
+    return x->site - y->site;
+}
 
-        for (; shapes; shapes &= shapes - 1) {
-            struct offer offer = { .site = (int)s,
-                                   .shape = __builtin_ctzll(shapes),
-                                   .option = option,
-                                   .group = group_of(pc->class, (int)s) };
-            const struct sched_shape *shape = &pass->snap->sites[s].shapes[offer.shape];
+static struct promise promise_of(const struct pass *pass, int site, enum objective objective)
+{
+    const struct pass_site *ps = &pass->sites[site];
+    double hours = (double)ps->soonest / 3600000, cheapest = INFINITY;
+    struct promise promise = { .site = site, .tier = pass->snap->sites[site].tier };
 
-            offer.head = ledger_workers(pass, s, offer.shape);
-            if (pass->snap->sites[s].tier != TIER_HOME &&
-                offer.head > pass->projects[pc->class->project].workers_left)
-                offer.head = pass->projects[pc->class->project].workers_left;
-            if (offer.head <= 0)
-                continue;
-            pc->head = true;
-            if (!(o->nodes > 1 ? weigh_gang(pass, pc, suits, &offer)
-                               : weigh(pass, pc, suits, (double)left, want, &offer)))
-                continue;
-            score_offer(pass, pc->class, shape, (double)run_typical(pass->params, pc->class, o),
-                        &offer);
-            if (best->count == 0 || better(pass, &offer, best))
-                *best = offer;
-        }
+    for (uint64_t shapes = ps->shapes_head; shapes; shapes &= shapes - 1) {
+        int shape = __builtin_ctzll(shapes);
+        const struct sched_shape *s = &pass->snap->sites[site].shapes[shape];
+
+        cheapest = fmin(cheapest, compare_price(pass, s) / fmax((double)s->room.cpus, 1));
+        if (ps->head[shape] > promise.head)
+            promise.head = ps->head[shape];
+    }
+    promise.key = objective == OBJECTIVE_TIME   ? hours
+                  : objective == OBJECTIVE_COST ? cheapest
+                                                : cheapest + hours * pass->params->hour_worth;
+    return promise;
+}
+
+static const struct ranked *rank_sites(struct pass *pass, enum objective objective)
+{
+    struct ranked *ranked = pass->ranked[objective];
+    struct promise *list;
+
+    if (ranked)
+        return ranked;
+    list = pass_alloc(pass, pass->snap->site_count + 1, sizeof *list);
+    ranked = pass->ranked[objective] = pass_alloc(pass, 1, sizeof *ranked);
+    ranked->sites = pass_alloc(pass, pass->snap->site_count + 1, sizeof *ranked->sites);
+    for (int tier = 0; tier < 3; tier++)
+        ranked->soonest[tier] = ranked->overflow[tier] = NO_LIMIT;
+    for (size_t s = 0; s < pass->snap->site_count; s++) {
+        const struct sched_site *site = &pass->snap->sites[s];
+
+        if (!site_set_has(&pass->open, s))
+            continue;
+        list[ranked->count++] = promise_of(pass, (int)s, objective);
+        if (pass->sites[s].soonest < ranked->soonest[site->tier])
+            ranked->soonest[site->tier] = pass->sites[s].soonest;
+        if (overflow_after(pass, site) < ranked->overflow[site->tier])
+            ranked->overflow[site->tier] = overflow_after(pass, site);
+    }
+    qsort(list, ranked->count, sizeof *list, by_promise);
+    for (size_t i = 0; i < ranked->count; i++)
+        ranked->sites[i] = list[i].site;
+    return ranked;
+}
+
+/* ---- offers ------------------------------------------------------------------------------------
+ */
+
+/* What an option's offers are looked for with. */
+struct look {
+    struct pass_class *pc;
+    const struct suits *suits;
+    int option;
+    double left, run; /* tasks without a worker meant for them; what one runs */
+    int64_t want;
+};
+
+/* Whether a worker ready so soon, in this tier, would gain anything for any task. */
+static bool gains(struct pass *pass, const struct look *look, enum tier tier, int64_t soonest,
+                  int64_t overflow)
+{
+    const struct sched_class *class = look->pc->class;
+
+    if (class->deadline_ms || class->options[look->option].nodes > 1)
+        return true;
+    if (look->left - floor(handled(look->suits, tier, look->run, (double)soonest,
+                                   (double)(soonest + overflow))) >=
+        1)
+        return true;
+    if (!look->pc->why && overflow &&
+        look->left -
+                floor(handled(look->suits, tier, look->run, (double)soonest, (double)soonest)) >=
+            1)
+        look->pc->why = SCHED_WHY_OVERFLOW;
+    (void)pass;
+    return false;
+}
+
+/* The site's shapes, one by one; true when there was any to look at. */
+static bool offers_of_site(struct pass *pass, const struct look *look, int s, struct offer *best)
+{
+    struct pass_class *pc = look->pc;
+    const struct sched_option *o = &pc->class->options[look->option];
+    const struct sched_site *site = &pass->snap->sites[s];
+    int64_t most =
+        site->tier == TIER_HOME ? NO_LIMIT : pass->projects[pc->class->project].workers_left;
+    uint64_t shapes = pc->fit->shapes[(size_t)look->option * pc->fit->sites + (size_t)s] &
+                      pass->sites[s].shapes_head;
+
+    if (!shapes || most <= 0)
+        return false;
+    pc->head = true;
+    if (!gains(pass, look, site->tier, pass->sites[s].soonest, overflow_after(pass, site)))
+        return true;
+    for (; shapes; shapes &= shapes - 1) {
+        struct offer offer = { .site = s,
+                               .shape = __builtin_ctzll(shapes),
+                               .option = look->option,
+                               .group = group_of(pc->class, s) };
+
+        offer.head = ledger_workers(pass, (size_t)s, offer.shape);
+        offer.head = offer.head < most ? offer.head : most;
+        if (!(o->nodes > 1 ? weigh_gang(pass, pc, &offer)
+                           : weigh(pass, pc, look->suits, look->left, look->want, &offer)))
+            continue;
+        score_offer(pass, pc->class, &site->shapes[offer.shape], look->run, &offer);
+        if (best->count == 0 || better(pass, &offer, best))
+            *best = offer;
+    }
+    return true;
+}
+
+/* A further tier that cannot beat what a nearer one offers is not looked at. */
+static bool beaten(const struct pass *pass, const struct look *look, int s,
+                   const struct offer *best)
+{
+    const struct sched_site *site = &pass->snap->sites[s];
+
+    return best->count && best->group <= group_of(look->pc->class, s) &&
+           pass->snap->sites[best->site].tier < site->tier &&
+           pass->sites[s].soonest + (int64_t)look->run + overflow_after(pass, site) >= best->finish;
+}
+
+static void offers(struct pass *pass, const struct look *look, const struct site_set *sites,
+                   struct offer *best)
+{
+    const struct ranked *ranked = rank_sites(pass, look->pc->class->objective);
+    int looked[3][3] = { { 0 } };
+    bool worth[3];
+
+    for (int tier = 0; tier < 3; tier++)
+        worth[tier] =
+            ranked->soonest[tier] != NO_LIMIT &&
+            gains(pass, look, (enum tier)tier, ranked->soonest[tier], ranked->overflow[tier]);
+    for (size_t i = 0; i < ranked->count; i++) {
+        int s = ranked->sites[i], tier = (int)pass->snap->sites[s].tier;
+        int *count = &looked[group_of(look->pc->class, s)][tier];
+
+        if (!site_set_has(sites, (size_t)s))
+            continue;
+        look->pc->head = true;
+        if (!worth[tier] || *count >= CLOSELY || beaten(pass, look, s, best))
+            continue;
+        *count += offers_of_site(pass, look, s, best);
     }
 }
 
@@ -341,46 +505,58 @@ static void accept(struct pass *pass, struct pass_class *pc, const struct offer 
     order_charge(pass, class, &option->need, (int64_t)tasks);
 }
 
-/* What is left waits for the pools there are: it lies before whoever comes later. */
-static void queue_up(struct pass *pass, struct pass_class *pc)
+/* What is left waits for the pools there are: it lies before whoever comes later.  `suits` are
+ * those of the first option, as pass->suited has them. */
+static void queue_up(struct pass *pass, struct pass_class *pc, const struct suits *suits)
 {
-    struct suits suits = suits_of(pass, pc, 0);
     double run = (double)run_typical(pass->params, pc->class, &pc->class->options[0]);
     double rate = 0, work = (double)(pc->left - pc->assigned) * run;
-    int64_t start = first_start(&suits, TIER_COMMERCIAL + 1);
+    int64_t start = first_start(suits, TIER_COMMERCIAL + 1);
 
     if (pc->start_ms < 0 && start >= 0)
         pc->start_ms = pass->now + start;
-    for (size_t i = 0; i < suits.count; i++) {
-        rate += suits.list[i].pool->workers * suits.list[i].slots;
-        pc->coming |= suits.list[i].pool->coming;
+    for (size_t i = 0; i < suits->count; i++) {
+        rate += suits->list[i].workers * suits->list[i].slots;
+        pc->coming |= suits->list[i].coming;
     }
-    for (size_t i = 0; i < suits.count && work > 0; i++) {
-        struct pool *pool = &pass->pools[suits.list[i].pool - pass->pools];
+    for (size_t i = 0; i < pass->suited_count && work > 0; i++) {
+        struct pool *pool = &pass->pools[pass->suited[i]];
 
         pool->queued += pool->workers * work / rate;
     }
-    pc->pooled = suits.count > 0;
+    pc->pooled = suits->count > 0;
 }
 
 int64_t create_some(struct pass *pass, int class_index, int64_t want)
 {
     struct pass_class *pc = &pass->classes[class_index];
+    const struct sched_class *class = pc->class;
     struct site_set sites = pc->fit->shaped;
     struct offer best = { 0 };
+    struct suits suits;
+    int64_t left = limits_allow(pass, class, pc->left) - pc->assigned;
 
     for (size_t i = 0; i < sizeof sites.bits / sizeof sites.bits[0]; i++)
-        sites.bits[i] &= pass->open.bits[i] & pass->projects[pc->class->project].allowed.bits[i];
-    if (!site_set_empty(&sites) && pc->left > pc->assigned)
-        for (int o = 0; o < (int)pc->class->option_count; o++) {
-            struct suits suits = suits_of(pass, pc, o);
+        sites.bits[i] &= pass->open.bits[i] & pass->projects[class->project].allowed.bits[i];
+    /* The first option last: its suits are those that queue_up() wants. */
+    for (int o = (int)class->option_count - 1; o >= 0; o--) {
+        struct offer offer = { 0 };
+        struct look look = { .pc = pc,
+                             .suits = &suits,
+                             .option = o,
+                             .left = (double)left,
+                             .run = (double)run_typical(pass->params, class, &class->options[o]),
+                             .want = want };
 
-            offers(pass, pc, o, &suits, &sites, want, &best);
-            if (best.count && pc->class->ordered)
-                break;
-        }
+        suits_of(pass, pc, o, &suits);
+        if (left <= 0 || site_set_empty(&sites))
+            continue;
+        offers(pass, &look, &sites, &offer);
+        if (offer.count && (!best.count || class->ordered || !better(pass, &best, &offer)))
+            best = offer;
+    }
     if (best.count == 0) {
-        queue_up(pass, pc);
+        queue_up(pass, pc, &suits);
         return 0;
     }
     accept(pass, pc, &best);

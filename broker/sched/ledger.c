@@ -44,6 +44,57 @@ enum sched_why site_state(const struct sched_site *site, int64_t now)
     return SCHED_WHY_FITS;
 }
 
+static int64_t head_of(const struct pass *pass, size_t index, int shape)
+{
+    const struct sched_site *site = &pass->snap->sites[index];
+    const struct pass_site *ps = &pass->sites[index];
+    int64_t most = ps->workers_left;
+
+    if (!(ps->shapes_open >> shape & 1))
+        return 0;
+    for (size_t q = 0; q < site->quota_count && most > 0; q++) {
+        int64_t need = quota_need(&site->quotas[q], &site->shapes[shape]);
+
+        if (need > 0 && ps->quota_free[q] != NO_LIMIT && ps->quota_free[q] / need < most)
+            most = ps->quota_free[q] / need;
+    }
+    if (ps->probe || ps->probing >> shape & 1)
+        most = most > 1 ? 1 : most;
+    return most < 0 ? 0 : most;
+}
+
+/* Count anew what the site can give; a site that can give nothing is asked no more. */
+static void count_heads(struct pass *pass, size_t index)
+{
+    struct pass_site *ps = &pass->sites[index];
+
+    ps->shapes_head = 0;
+    for (size_t s = 0; s < pass->snap->sites[index].shape_count; s++) {
+        ps->head[s] = head_of(pass, index, (int)s);
+        if (ps->head[s] > 0)
+            ps->shapes_head |= (uint64_t)1 << s;
+    }
+    if (ps->shapes_head || !ps->open)
+        return;
+    ps->open = false;
+    ps->why = SCHED_WHY_QUOTA;
+    pass->open.bits[index / 64] &= ~((uint64_t)1 << (index % 64));
+}
+
+/* The quickest boot that the site has shown, or is thought to have. */
+static int64_t soonest(const struct pass *pass, const struct sched_site *site)
+{
+    int64_t least =
+        site->boot_count && !site->local ? NO_LIMIT : boot_ms(pass->params, site, -1, 0);
+
+    for (size_t i = 0; i < site->boot_count; i++)
+        if (site->boots[i].mean_ms >= 0 && site->boots[i].mean_ms < least)
+            least = site->boots[i].mean_ms;
+    if (least > pass->params->default_boot_ms)
+        least = pass->params->default_boot_ms;
+    return least + (site->wait_ms > 0 ? site->wait_ms : 0);
+}
+
 void ledger_open(struct pass *pass, size_t index)
 {
     const struct sched_site *site = &pass->snap->sites[index];
@@ -75,28 +126,12 @@ void ledger_open(struct pass *pass, size_t index)
     ps->quota_free = pass_alloc(pass, site->quota_count + 1, sizeof *ps->quota_free);
     for (size_t q = 0; q < site->quota_count; q++)
         ps->quota_free[q] = quota_free(&site->quotas[q]);
-    ps->open = ps->shapes_open && ps->workers_left > 0;
+    ps->head = pass_alloc(pass, site->shape_count + 1, sizeof *ps->head);
+    ps->soonest = soonest(pass, site);
+    ps->open = ps->shapes_open != 0;
     if (!ps->open)
-        ps->why = ps->shapes_open ? SCHED_WHY_QUOTA : SCHED_WHY_SITE_DOWN;
-}
-
-int64_t ledger_workers(const struct pass *pass, size_t index, int shape)
-{
-    const struct sched_site *site = &pass->snap->sites[index];
-    const struct pass_site *ps = &pass->sites[index];
-    int64_t most = ps->workers_left;
-
-    if (!ps->open || !(ps->shapes_open >> shape & 1))
-        return 0;
-    for (size_t q = 0; q < site->quota_count && most > 0; q++) {
-        int64_t need = quota_need(&site->quotas[q], &site->shapes[shape]);
-
-        if (need > 0 && ps->quota_free[q] != NO_LIMIT && ps->quota_free[q] / need < most)
-            most = ps->quota_free[q] / need;
-    }
-    if (ps->probe || ps->probing >> shape & 1)
-        most = most > 1 ? 1 : most;
-    return most < 0 ? 0 : most;
+        ps->why = SCHED_WHY_SITE_DOWN;
+    count_heads(pass, index);
 }
 
 static void take_quota(struct pass *pass, size_t index, int shape, int64_t count)
@@ -107,6 +142,7 @@ static void take_quota(struct pass *pass, size_t index, int shape, int64_t count
     for (size_t q = 0; q < site->quota_count; q++)
         if (ps->quota_free[q] != NO_LIMIT)
             ps->quota_free[q] -= quota_need(&site->quotas[q], &site->shapes[shape]) * count;
+    count_heads(pass, index);
 }
 
 void ledger_hold(struct pass *pass, size_t index, int shape)
@@ -120,10 +156,10 @@ void ledger_take(struct pass *pass, size_t index, int shape, int64_t count)
 
     if (ps->workers_left != NO_LIMIT)
         ps->workers_left -= count;
-    take_quota(pass, index, shape, count);
     /* One probe is enough until its outcome is known. */
     if (ps->probe)
-        ps->open = false;
+        ps->shapes_open = 0;
     if (ps->probing >> shape & 1)
         ps->shapes_open &= ~((uint64_t)1 << shape);
+    take_quota(pass, index, shape, count);
 }

@@ -48,6 +48,9 @@ struct pass_site {
     bool leases;          /* its workers may be given leases */
     enum sched_why why;   /* of !open */
     uint64_t shapes_open; /* by their breakers */
+    uint64_t shapes_head; /* of these, what quota and limits leave at least one worker of */
+    int64_t *head;        /* how many, by shape */
+    int64_t soonest;      /* from a create to a lease, by the quickest boot known; a span */
     int64_t *quota_free;
     int64_t workers_left; /* by max_workers and creates_most */
     uint64_t probing;     /* shapes that may get one worker, as a probe */
@@ -62,11 +65,12 @@ struct pass_site {
     int stuck_rank;
 };
 
-/* A pool that suits the class in hand, for one option. */
+/* Pools that suit the class in hand, for one option: one by one, or alike ones taken together. */
 struct suit {
-    const struct pool *pool;
-    double slots;
+    double workers, phase, queued; /* as of a pool */
+    double slots;                  /* tasks at a time on one worker */
     enum tier tier;
+    bool coming;
 };
 
 /* Where a search for room goes on; what lay before never fits again in this pass. */
@@ -109,7 +113,6 @@ struct pass_project {
     double wanted_cpus; /* by its classes without a decision; for packing */
 };
 
-struct pool;
 /* Workers that are alike, as room in the time to come. */
 struct pool {
     int site, project;
@@ -122,6 +125,13 @@ struct pool {
     double queued; /* worker-ms that come after it and before a newcomer */
     bool coming;   /* booting */
     int next;      /* of the same site, counted from 1; 0: none */
+};
+
+/* Open sites, nearest tier first, within a tier the most promising first. */
+struct ranked {
+    int *sites;
+    size_t count;
+    int64_t soonest[3], overflow[3]; /* the least there is in each tier */
 };
 
 struct pass {
@@ -142,10 +152,12 @@ struct pass {
     size_t order_count;
     struct site_set roomy; /* the same as a set */
     struct site_set open;
-    int *queue; /* classes with ready tasks, in the order they are served */
+    struct ranked *ranked[3]; /* open sites by objective; made at need */
+    int *queue;               /* classes with ready tasks, in the order they are served */
     size_t queue_count;
     struct pool *pools;
-    struct suit *suits; /* as many as pool_room; for create.c */
+    int *suited; /* pools that suit the class in hand; as many as pool_room */
+    size_t suited_count;
     size_t pool_count, pool_room;
     struct made *made;
     size_t made_count, made_room;
@@ -194,7 +206,10 @@ double task_cost(double price_hour, const struct room *total, const struct room 
 /* ledger.c: what a site can still give */
 void ledger_open(struct pass *pass, size_t site);
 /* Workers of the shape that quota and limits allow. */
-int64_t ledger_workers(const struct pass *pass, size_t site, int shape);
+static inline int64_t ledger_workers(const struct pass *pass, size_t site, int shape)
+{
+    return pass->sites[site].open ? pass->sites[site].head[shape] : 0;
+}
 void ledger_take(struct pass *pass, size_t site, int shape, int64_t count);
 /* Keep what one such worker needs from all others, also what is not there yet. */
 void ledger_hold(struct pass *pass, size_t site, int shape);
@@ -233,10 +248,10 @@ int64_t room_at(struct pass *pass, int w, const struct room *need, struct room *
 /* pool.c: workers as room in the time to come */
 void pool_make(struct pass *pass);
 int pool_add(struct pass *pass, const struct pool *pool);
-/* Tasks of `run` ms, `slots` to a worker, that it will have started by `horizon` from now. */
-double pool_starts(const struct pool *pool, double slots, double run, double horizon);
+/* Tasks of `run` ms that it will have started by `horizon` from now. */
+double pool_starts(const struct suit *suit, double run, double horizon);
 /* When it can take the next task. */
-double pool_wait(const struct pool *pool);
+double pool_wait(const struct suit *suit);
 bool pool_suits(const struct pass *pass, const struct pass_class *pc,
                 const struct sched_option *option, const struct pool *pool);
 

@@ -24,7 +24,7 @@ int pool_add(struct pass *pass, const struct pool *pool)
         pass->pools = pass_alloc(pass, pass->pool_room, sizeof *pass->pools);
         if (old)
             memcpy(pass->pools, old, pass->pool_count * sizeof *old);
-        pass->suits = pass_alloc(pass, pass->pool_room, sizeof *pass->suits);
+        pass->suited = pass_alloc(pass, pass->pool_room, sizeof *pass->suited);
     }
     pass->pools[pass->pool_count] = *pool;
     pass->pools[pass->pool_count].next = pass->sites[pool->site].pools;
@@ -105,41 +105,44 @@ void pool_make(struct pass *pass)
 }
 
 /* Of many workers some end early and some late; of one it is known when. */
-double pool_starts(const struct pool *pool, double slots, double run, double horizon)
+double pool_starts(const struct suit *suit, double run, double horizon)
 {
-    double phase = pool->phase / pool->workers, time = horizon - pool->queued / pool->workers;
+    double phase = suit->phase / suit->workers, time = horizon - suit->queued / suit->workers;
     double each;
 
     if (time < 0)
         return 0;
-    if (pool->workers < 2)
+    if (suit->workers < 2)
         each = time < phase ? 0 : 1 + floor((time - phase) / run);
     else
         each = time < 2 * phase ? time / (2 * phase) : 1 + (time - 2 * phase) / run;
-    return pool->workers * slots * each;
+    return suit->workers * suit->slots * each;
 }
 
-double pool_wait(const struct pool *pool)
+double pool_wait(const struct suit *suit)
 {
-    double first = pool->workers < 2 ? pool->phase : 2 * pool->phase / (pool->workers + 1);
+    double first = suit->workers < 2 ? suit->phase : 2 * suit->phase / (suit->workers + 1);
 
-    return first / pool->workers + pool->queued / pool->workers;
+    return first / suit->workers + suit->queued / suit->workers;
 }
 
 bool pool_suits(const struct pass *pass, const struct pass_class *pc,
                 const struct sched_option *option, const struct pool *pool)
 {
-    const struct sched_worker like = { .site = pool->site,
-                                       .project = pool->project,
-                                       .class_id = pool->class_id,
-                                       .image = pool->image,
-                                       .gpu_model = pool->gpu_model,
-                                       .gpu_memory = pool->gpu_memory,
-                                       .total = pool->total };
-    size_t site = (size_t)pool->site;
+    const struct sched_class *class = pc->class;
+    const struct sched_site *site = &pass->snap->sites[pool->site];
+    size_t s = (size_t)pool->site;
 
-    return pool->workers > 0 && site_set_has(&pc->fit->place, site) &&
-           site_set_has(&pass->projects[pc->class->project].allowed, site) &&
-           room_fits(&pool->total, &option->need) &&
-           worker_matches(pass->snap, pc->class, option, &like);
+    if (!site_set_has(&pc->fit->place, s) ||
+        !site_set_has(&pass->projects[class->project].allowed, s) ||
+        pool->total.cpus < option->need.cpus || pool->workers <= 0)
+        return false;
+    if (pool->project >= 0 && pool->project != class->project && !site->any_project)
+        return false;
+    if (pool->class_id ? pool->class_id != class->id : class->container && site->container_bound)
+        return false;
+    if (class->image && site->image_count && pool->image != class->image)
+        return false;
+    return room_fits(&pool->total, &option->need) &&
+           fit_gpus(option, pool->total.gpus, pool->gpu_model, pool->gpu_memory);
 }

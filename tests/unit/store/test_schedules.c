@@ -38,7 +38,7 @@ static struct schedule_row row_of(struct fixture *f, int64_t id)
 {
     struct schedule_row row = { .id = 0 };
 
-    assert_ok(f, store_schedules(f->store, NULL, id, keep_row, &row, &f->err));
+    assert_ok(f, store_schedule(f->store, id, keep_row, &row, &f->err));
     return row;
 }
 

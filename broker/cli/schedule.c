@@ -10,7 +10,7 @@
 #include "cli/commands.h"
 #include "cli/describe.h"
 #include "cli/table.h"
-#include "cron/civil.h"
+#include "cron/coming.h"
 #include "cron/plan.h"
 
 #define NEXT_COUNT 10
@@ -30,85 +30,18 @@ static void coming_fini(struct coming *coming)
     zone_free(coming->zone);
 }
 
-/* "the clock skips 02:30: runs when it goes on, at 03:00"; NULL: nothing to remark. */
-static char *note_of(const struct cron_time *time, int64_t shown)
-{
-    char asked[CIVIL_BYTES], runs[CIVIL_BYTES];
-
-    civil_format(time->local, CIVIL_BARE, asked, sizeof asked);
-    civil_format(shown, CIVIL_BARE, runs, sizeof runs);
-    if (time->fit == ZONE_SKIPPED)
-        return xasprintf("%s does not exist there: runs at the first instant after the gap, %s",
-                         asked, runs);
-    if (time->fit == ZONE_TWICE)
-        return xasprintf("%s exists twice there: runs once, at the first", asked);
-    return NULL;
-}
-
-static void set_text(json_t *object, const char *key, const char *text)
-{
-    json_object_set_new(object, key, text ? json_string(text) : json_null());
-}
-
-static json_t *entry_of(const struct coming *coming, const struct cron_time *time)
-{
-    struct zone_span span;
-    char utc[CIVIL_BYTES], local[CIVIL_BYTES], start[CIVIL_BYTES];
-    own_str char *note = NULL;
-    json_t *entry = json_object();
-
-    zone_span(coming->zone, time->utc, &span);
-    note = note_of(time, time->utc + span.offset);
-    set_text(entry, "time", civil_format(time->utc, CIVIL_UTC, utc, sizeof utc));
-    set_text(entry, "local",
-             civil_format(time->utc + span.offset, span.offset, local, sizeof local));
-    set_text(entry, "timezone", zone_name(coming->zone));
-    set_text(entry, "abbreviation", span.abbreviation);
-    set_text(entry, "start",
-             civil_format(plan_start(&coming->plan, time->utc), CIVIL_UTC, start, sizeof start));
-    set_text(entry, "note", note);
-    set_text(entry, "name", coming->name);
-    return entry;
-}
-
-/* Up to `count` entries after `from`, appended to `list`. */
-static void list_coming(const struct coming *coming, int64_t from, int64_t count, json_t *list)
-{
-    struct cron_mark mark = { from, CRON_NEVER };
-    struct cron_time time;
-
-    while (count-- > 0 && plan_next(&coming->plan, coming->zone, mark, &time) == 0) {
-        json_array_append_new(list, entry_of(coming, &time));
-        mark = (struct cron_mark){ time.utc, time.local };
-    }
-}
-
-/* --from: with an offset, or as the schedule's own clock shows it. */
-static int read_from(const struct args *args, const struct zone *zone, int64_t *out,
-                     struct err *err)
-{
-    const char *text = args_get(args, "from");
-    int64_t ms = clock_wall_ms(), local;
-
-    if (!text || parse_time(text, &ms, NULL) == 0) {
-        *out = ms / 1000 - (ms % 1000 < 0);
-        return 0;
-    }
-    if (civil_parse(text, &local, err) < 0)
-        return err_wrap(err, "--from");
-    *out = zone_reach(zone, local, NULL);
-    return 0;
-}
-
 static int add_coming(const struct args *args, const struct coming *coming, json_t *list,
                       struct err *err)
 {
-    int64_t from = 0, count = NEXT_COUNT;
+    struct cron_mark mark = { clock_wall_ms() / 1000, CRON_NEVER };
+    const char *from = args_get(args, "from");
+    int64_t count = NEXT_COUNT;
 
-    if (args_i64(args, "count", 1, NEXT_MOST, &count, err) < 0 ||
-        read_from(args, coming->zone, &from, err) < 0)
+    if (args_i64(args, "count", 1, NEXT_MOST, &count, err) < 0)
         return -1;
-    list_coming(coming, from, count, list);
+    if (from && coming_from(from, coming->zone, &mark.utc, err) < 0)
+        return err_wrap(err, "--from");
+    coming_list(&coming->plan, coming->zone, coming->name, mark, count, list);
     return 0;
 }
 

@@ -144,13 +144,13 @@ static bool enter_row(void *arg, const struct schedule_row *row)
 
 int agenda_load(struct agenda *agenda, struct err *err)
 {
-    return store_schedules(agenda->store, NULL, 0, enter_row, agenda, err);
+    return store_schedules(agenda->store, 0, enter_row, agenda, err);
 }
 
 int agenda_reload(struct agenda *agenda, int64_t id, struct err *err)
 {
     drop(agenda, id);
-    return store_schedules(agenda->store, NULL, id, enter_row, agenda, err);
+    return store_schedule(agenda->store, id, enter_row, agenda, err);
 }
 
 int64_t agenda_next(const struct agenda *agenda)
@@ -279,7 +279,7 @@ static int prepare(struct agenda *agenda, struct entry *entry, int64_t now_s, st
         firing->why = due.missed_more ? "and more before the last, not counted" : NULL;
     }
     if (due.count)
-        rc = store_schedules(agenda->store, NULL, entry->id, make_jobs, &making, err);
+        rc = store_schedule(agenda->store, entry->id, make_jobs, &making, err);
     free(due.fire);
     batch_entry(batch, entry, due.mark);
     return rc;
@@ -399,8 +399,7 @@ int agenda_settle(struct agenda *agenda, int64_t now_ms, agenda_ended *ended, vo
             drop(agenda, runs[i].schedule);
         }
         telling.run = &runs[i];
-        if (ended &&
-            store_schedules(agenda->store, NULL, runs[i].schedule, tell_end, &telling, err) < 0)
+        if (ended && store_schedule(agenda->store, runs[i].schedule, tell_end, &telling, err) < 0)
             rc = -1;
     }
     return rc < 0 ? -1 : count == ENDED_MOST;

@@ -39,11 +39,10 @@ static const char GET_SPEC[] =
 #define COLUMNS                                                                                 \
     "SELECT s.id, s.name, s.project, s.user, s.version, s.created, s.updated, s.paused,"        \
     " s.paused_why, s.mark_utc, s.mark_local, s.failures, s.success, s.rule, l.instant, l.job," \
-    " l.state"
+    " l.state, l.at"
 #define FROM_LAST \
     " FROM schedules s LEFT JOIN firings l ON l.schedule = s.id AND l.instant = " LAST_RUN
-static const char LIST[] = COLUMNS ", NULL" FROM_LAST " ORDER BY s.name, s.user";
-static const char LIST_OF[] = COLUMNS ", NULL" FROM_LAST " WHERE s.user = ? ORDER BY s.name";
+static const char LIST[] = COLUMNS ", NULL" FROM_LAST " WHERE s.id > ? ORDER BY s.id";
 static const char GET[] =
     COLUMNS ", (SELECT v.spec FROM schedule_versions v WHERE v.schedule = s.id AND v.version = "
             "s.version)" FROM_LAST " WHERE s.id = ?";
@@ -297,12 +296,13 @@ static void row_read(sqlite3_stmt *stmt, struct schedule_row *out)
         .last_s = col_int(stmt, 14),
         .last_job = col_int(stmt, 15),
         .last_state = sqlite3_column_type(stmt, 16) == SQLITE_NULL ? -1 : (int)col_int(stmt, 16),
-        .spec = col_text(stmt, 17),
+        .last_at_ms = col_int(stmt, 17),
+        .spec = col_text(stmt, 18),
     };
 }
 
-int store_schedules(struct store *store, const char *user, int64_t id, store_schedule_each *each,
-                    void *arg, struct err *err)
+static int rows_give(struct store *store, const char *sql, int64_t id, store_schedule_each *each,
+                     void *arg, struct err *err)
 {
     own_reader struct reader reader = { store, reader_take(store, err) };
     own_stmt sqlite3_stmt *stmt = NULL;
@@ -311,16 +311,25 @@ int store_schedules(struct store *store, const char *user, int64_t id, store_sch
 
     if (!reader.db)
         return -1;
-    if (id)
-        stmt = db_query(reader.db, GET, "i", id);
-    else
-        stmt = user ? db_query(reader.db, LIST_OF, "t", user) : db_query(reader.db, LIST, "");
+    stmt = db_query(reader.db, sql, "i", id);
     while ((rc = db_step(reader.db, stmt, err)) > 0) {
         row_read(stmt, &row);
         if (!each(arg, &row))
             return 0;
     }
     return rc;
+}
+
+int store_schedules(struct store *store, int64_t after, store_schedule_each *each, void *arg,
+                    struct err *err)
+{
+    return rows_give(store, LIST, after, each, arg, err);
+}
+
+int store_schedule(struct store *store, int64_t id, store_schedule_each *each, void *arg,
+                   struct err *err)
+{
+    return rows_give(store, GET, id, each, arg, err);
 }
 
 int store_schedule_find(struct store *store, const char *user, const char *name, int64_t *id,

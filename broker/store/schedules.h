@@ -27,12 +27,12 @@ struct schedule_row {
     enum schedule_pause paused;
     const char *paused_why; /* NULL while it runs */
     int64_t mark_utc, mark_local;
-    int64_t failures;         /* in a row */
-    int64_t success_s;        /* instant of the last run that succeeded; 0: none yet */
-    const char *rule;         /* `schedule:` of the description, as JSON */
-    const char *spec;         /* the description; NULL unless asked for one */
-    int64_t last_s, last_job; /* the last instant that made a job; 0: none yet */
-    int last_state;           /* enum task_state of that run's end; -1: not ended, or none */
+    int64_t failures;                     /* in a row */
+    int64_t success_s;                    /* instant of the last run that succeeded; 0: none yet */
+    const char *rule;                     /* `schedule:` of the description, as JSON */
+    const char *spec;                     /* the description; NULL unless asked for one */
+    int64_t last_s, last_job, last_at_ms; /* the last instant that made a job, and when; 0: none */
+    int last_state; /* enum task_state of that run's end; -1: not ended, or none */
 };
 
 /* ---- adding and changing */
@@ -66,9 +66,12 @@ void store_on_schedules(struct store *store, void (*changed)(void *arg, int64_t 
 /* ---- reading */
 
 typedef bool store_schedule_each(void *arg, const struct schedule_row *row);
-/* By name.  `user` NULL: all; `id` 0: all, else that one alone, with its `spec`. */
-int store_schedules(struct store *store, const char *user, int64_t id, store_schedule_each *each,
-                    void *arg, struct err *err);
+/* In order of id, those above `after`, without `spec`. */
+int store_schedules(struct store *store, int64_t after, store_schedule_each *each, void *arg,
+                    struct err *err);
+/* One, with its `spec`; nothing is called when there is none. */
+int store_schedule(struct store *store, int64_t id, store_schedule_each *each, void *arg,
+                   struct err *err);
 /* 1: none such. */
 int store_schedule_find(struct store *store, const char *user, const char *name, int64_t *id,
                         struct err *err);

@@ -232,7 +232,7 @@ static void paused_ones_fire_only_by_hand(void **state)
     tick(f, agenda, "2026-11-24T03:00"); /* it does not know yet; the store refuses */
     assert_int_equal(history(f, id).fired, 0);
     assert_int_equal(agenda_count(agenda), 0);
-    assert_ok(f, store_schedules(f->store, NULL, id, trigger, f, &f->err));
+    assert_ok(f, store_schedule(f->store, id, trigger, f, &f->err));
     assert_int_equal(history(f, id).fired, 1);
     agenda_free(agenda);
 }

@@ -13,7 +13,9 @@ static void rung(void *arg, enum ring why)
 {
     struct stream *stream = arg;
 
-    (void)why;
+    /* libmicrohttpd sees the end of a connection only when it writes to it: an idle stream would be
+     * rung for it again and again. */
+    stream->gone = why == RING_GONE;
     request_resume(stream->request);
 }
 
@@ -55,6 +57,8 @@ static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t most)
     enum stream_more more = STREAM_MORE;
 
     (void)at;
+    if (stream->gone)
+        return MHD_CONTENT_READER_END_OF_STREAM;
     while (stream->ready.length == 0 && more == STREAM_MORE)
         more = stream->fill(stream);
     if (stream->ready.length == 0 && more == STREAM_WAIT && stream->rung && stream->beat &&

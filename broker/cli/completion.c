@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "conf/options.h"
 #include "spillway/state.h"
 
 static const char *const kinds[] = {
@@ -26,20 +27,33 @@ static void put_option_words(struct buf *out, const struct option *options)
         buf_printf(out, " --%s", options->name);
 }
 
-static void put_value_kinds(struct buf *out, const struct option *options)
+/* One of a few words, where the description's key takes only such. */
+static void put_value_kind(struct buf *out, const struct option *option, bool is_key)
+{
+    const struct job_option *key = is_key ? job_option_find(option->name) : NULL;
+    const char *choices = key ? key->values : NULL;
+
+    buf_puts(out, choices ? ":" : kinds[option->completes]);
+    for (const char *s = choices; s && *s; s++)
+        buf_putc(out, *s == ' ' ? ',' : *s);
+}
+
+static void put_value_kinds(struct buf *out, const struct option *options, bool are_keys)
 {
     for (; options && options->name; options++) {
         if (!options->value)
             continue;
-        if (options->letter)
-            buf_printf(out, " --%s=%s -%c=%s", options->name, kinds[options->completes],
-                       options->letter, kinds[options->completes]);
-        else
-            buf_printf(out, " --%s=%s", options->name, kinds[options->completes]);
+        buf_printf(out, " --%s=", options->name);
+        put_value_kind(out, options, are_keys);
+        if (!options->letter)
+            continue;
+        buf_printf(out, " -%c=", options->letter);
+        put_value_kind(out, options, are_keys);
     }
 }
 
-/* NAME) options='...' values='--limit= --state=states' words=jobs ;; */
+/* 'ls') swopts=' --all' swvals=' --limit= --state=states --x=:a,b' swwords='jobs' ;; and where the
+ * words are sub-commands, swwords=':show drain'.  The names are such as mean nothing to zsh. */
 static void put_case(struct buf *out, const char *above, const struct command *command)
 {
     const struct option *more = command->more_options ? command->more_options() : NULL;
@@ -49,12 +63,12 @@ static void put_case(struct buf *out, const char *above, const struct command *c
     put_option_words(out, more);
     put_option_words(out, global_options);
     buf_puts(out, "'\n        swvals='");
-    put_value_kinds(out, command->options);
-    put_value_kinds(out, more);
-    put_value_kinds(out, global_options);
+    put_value_kinds(out, command->options, false);
+    put_value_kinds(out, more, true);
+    put_value_kinds(out, global_options, false);
     buf_puts(out, "'\n        swwords='");
     for (const struct command *const *sub = command->subs; sub && *sub; sub++)
-        buf_printf(out, "%s%s", sub == command->subs ? "=" : " ", (*sub)->name);
+        buf_printf(out, "%s%s", sub == command->subs ? ":" : " ", (*sub)->name);
     if (!command->subs)
         buf_puts(out, kinds[command->words]);
     buf_puts(out, "' ;;\n");
@@ -69,8 +83,8 @@ static void put_tables(struct buf *out)
     buf_puts(out, "    '')\n        swopts='");
     put_option_words(out, global_options);
     buf_puts(out, "'\n        swvals='");
-    put_value_kinds(out, global_options);
-    buf_puts(out, "'\n        swwords='=");
+    put_value_kinds(out, global_options, false);
+    buf_puts(out, "'\n        swwords=':");
     for (const struct command *const *c = commands; *c; c++)
         if (!(*c)->hidden)
             buf_printf(out, "%s%s", c == commands ? "" : " ", (*c)->name);
@@ -97,8 +111,8 @@ static const char common[] =
     "            case \"$swvals \" in *\" $word=\"*) skip=1 ;; esac ;;\n"
     "        *)\n"
     "            case \"$swwords\" in\n"
-    "            =*)\n"
-    "                case \" ${swwords#=} \" in\n"
+    "            :*)\n"
+    "                case \" ${swwords#:} \" in\n"
     "                *\" $word \"*)\n"
     "                    name=\"${name:+$name }$word\"\n"
     "                    _spillway_tables \"$name\" ;;\n"
@@ -128,7 +142,7 @@ static const char common[] =
     "    -*) printf '%s\\n' $(echo $swopts) ;;\n"
     "    *)\n"
     "        case \"$swwords\" in\n"
-    "        =*) printf '%s\\n' $(echo ${swwords#=}) ;;\n"
+    "        :*) printf '%s\\n' $(echo ${swwords#:}) ;;\n"
     "        *) _spillway_kind \"$swwords\" ;;\n"
     "        esac ;;\n"
     "    esac\n"
@@ -136,6 +150,7 @@ static const char common[] =
     "_spillway_kind() {\n"
     "    case \"$1\" in\n"
     "    '') ;;\n"
+    "    :*) printf '%s' \"${1#:}\" | tr ',' '\\n' ;;\n"
     "    file | dir) echo \"<$1>\" ;;\n"
     "    *) spillway __complete \"$1\" 2>/dev/null ;;\n"
     "    esac\n"

@@ -47,6 +47,25 @@ void drafts_free(struct drafts *drafts)
     *drafts = (struct drafts){ .list = NULL };
 }
 
+/* What only the broker knows the names of. */
+static enum completes completes_of(const char *name)
+{
+    if (strcmp(name, "site") == 0 || strcmp(name, "prefer-site") == 0 ||
+        strcmp(name, "exclude-site") == 0)
+        return COMPLETES_SITE;
+    if (strcmp(name, "after") == 0)
+        return COMPLETES_JOB;
+    return strcmp(name, "input") == 0 ? COMPLETES_FILE : COMPLETES_NOTHING;
+}
+
+static struct option option_of(const struct job_option *option, const char *name)
+{
+    return (struct option){ .name = name,
+                            .value = option->word,
+                            .help = option->help,
+                            .completes = completes_of(option->name) };
+}
+
 const struct option *job_option_table(void)
 {
     static struct option table[OPTIONS_MOST + 1];
@@ -55,9 +74,9 @@ const struct option *job_option_table(void)
     if (table[0].name)
         return table;
     for (const struct job_option *o = job_options; o->name && count + 1 < OPTIONS_MOST; o++) {
-        table[count++] = (struct option){ .name = o->name, .value = o->word, .help = o->help };
+        table[count++] = option_of(o, o->name);
         if (o->alias && count < OPTIONS_MOST)
-            table[count++] = (struct option){ .name = o->alias, .value = o->word, .help = o->help };
+            table[count++] = option_of(o, o->alias);
     }
     return table;
 }

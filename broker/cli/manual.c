@@ -54,36 +54,55 @@ const struct command command_help = {
 /* ---- mdoc --------------------------------------------------------------------------------------
  */
 
-/* Text of a line: what roff would act on is quoted; a new sentence starts a new line, as mdoc
- * wants. */
+#define LINE_MOST 72
+
+/* One word; what roff would act on is quoted. */
+static void put_word(struct buf *out, const char *word, size_t length)
+{
+    if (*word == '.' && length > 0)
+        buf_puts(out, "\\&");
+    for (size_t i = 0; i < length; i++) {
+        if (word[i] == '\\')
+            buf_puts(out, "\\e");
+        else if (word[i] == '-')
+            buf_puts(out, "\\-");
+        else if (word[i] == '`')
+            buf_puts(out, "\\(ga");
+        else if (word[i] == '\'')
+            buf_puts(out, "\\(aq");
+        else
+            buf_putc(out, word[i]);
+    }
+}
+
+static bool ends_sentence(const char *at)
+{
+    return (at[-1] == '.' || at[-1] == '?') && at[0] == ' ' && at[1] == ' ';
+}
+
+/* Running text, filled; a new sentence starts a new line, as mdoc wants it. */
 static void put_text(struct buf *out, const char *text)
 {
-    bool fresh = true;
+    size_t start = out->length;
 
-    for (; *text; text++) {
-        if (fresh && (*text == '.' || *text == '\''))
-            buf_puts(out, "\\&");
-        fresh = false;
-        if (*text == '\\') {
-            buf_puts(out, "\\e");
-        } else if (*text == '-') {
-            buf_puts(out, "\\-");
-        } else if (*text == '`' || *text == '\'') {
-            buf_puts(out, *text == '`' ? "\\(ga" : "\\(aq");
-        } else if (strncmp(text, "\n\n", 2) == 0) {
-            buf_puts(out, "\n.Pp\n");
-            text++;
-            fresh = true;
-        } else if ((*text == '.' || *text == '?') && text[1] == ' ' && text[2] == ' ') {
-            buf_printf(out, "%c\n", *text);
-            text += 2;
-            fresh = true;
-        } else if (*text == '\n') {
+    while (*text) {
+        size_t length = strcspn(text, " \n");
+
+        if (out->length > start && out->length - start + 1 + length > LINE_MOST) {
             buf_putc(out, '\n');
-            fresh = true;
-        } else {
-            buf_putc(out, *text);
+            start = out->length;
         }
+        if (out->length > start)
+            buf_putc(out, ' ');
+        put_word(out, text, length);
+        text += length;
+        if (strncmp(text, "\n\n", 2) == 0)
+            buf_puts(out, "\n.Pp");
+        if (*text == '\n' || (*text && length && ends_sentence(text))) {
+            buf_putc(out, '\n');
+            start = out->length;
+        }
+        text += strspn(text, " \n");
     }
     buf_putc(out, '\n');
 }
@@ -109,7 +128,13 @@ static void put_options(struct buf *out, const struct option *options)
 static void put_lines(struct buf *out, const char *lines)
 {
     buf_puts(out, ".Bd -literal -offset indent\n");
-    put_text(out, lines);
+    while (*lines) {
+        size_t length = strcspn(lines, "\n");
+
+        put_word(out, lines, length);
+        buf_putc(out, '\n');
+        lines += length + (lines[length] == '\n');
+    }
     buf_puts(out, ".Ed\n");
 }
 
@@ -117,13 +142,9 @@ static void put_command(struct buf *out, const char *above, const struct command
                         bool with_more)
 {
     buf_printf(out, ".Ss %s%s%s\n", above, *above ? " " : "", command->name);
-    buf_printf(out, ".Nm %s%s%s", above, *above ? " " : "", command->name);
-    if (*command->synopsis) {
-        buf_puts(out, "\n");
+    buf_printf(out, ".Nm spillway %s%s%s\n", above, *above ? " " : "", command->name);
+    if (*command->synopsis)
         put_text(out, command->synopsis);
-    } else {
-        buf_puts(out, "\n");
-    }
     buf_puts(out, ".Pp\n");
     put_text(out, command->text ? command->text : command->help);
     put_options(out, command->options);
@@ -192,14 +213,13 @@ static const char status[] =
     "See also\n"
     ".Fl \\-token\\-file .\n"
     ".It Ev SPILLWAY_CACERT\n"
-    "A file with the certificates of the authorities that are trusted for the broker, instead of "
-    "the "
-    "system\\(aqs.\n"
+    "A file with the certificates of the authorities that are trusted for the\n"
+    "broker, instead of the system\\(aqs.\n"
     ".It Ev SPILLWAY_PIN\n"
-    "The SHA-256 of the broker\\(aqs certificate, as 64 hexadecimal digits: this very certificate "
-    "is\n"
-    "trusted, and no other.\n"
-    "It is how a broker with a certificate that it made itself is used.\n"
+    "The SHA-256 of the broker\\(aqs certificate, as 64 hexadecimal digits: this\n"
+    "very certificate is trusted, and no other.\n"
+    "It is how a broker with a certificate that it made itself is used; the\n"
+    "broker logs it at its start.\n"
     ".It Ev NO_COLOR\n"
     "When set, nothing is printed in colour.\n"
     ".El\n"
@@ -228,11 +248,12 @@ static const char status[] =
     ".El\n"
     ".Pp\n"
     ".Nm spillway run\n"
-    "exits as its job did: with its exit code, or with 128 and the number of the signal that ended "
-    "it.\n"
+    "exits as its job did: with its exit code, or with 128 and the number of the\n"
+    "signal that ended it.\n"
     ".Sh SEE ALSO\n"
     ".Xr spillway-submit 1 ,\n"
     ".Xr spillway-job 5 ,\n"
+    ".Xr spillway-site 5 ,\n"
     ".Xr spillway-agent 8 ,\n"
     ".Xr spillwayd 8\n";
 

@@ -296,12 +296,11 @@ const struct command command_submit = {
         "file, line and column, and nothing is queued when there is any.",
     .options = options,
     .more_options = job_option_table,
-    .example =
-        "spillway submit --cpus 4 --memory 8GiB --walltime 2h --input call.sh -- ./call.sh a.bam\n"
-        "spillway submit --array 0-99%20 job.yaml\n"
-        "id=$(spillway submit --parsable job.sh) && spillway wait $id",
-    .exits = "0 queued, 1 with --wait: any did not succeed; with --dry-run: one can never run,\n"
-             "2 wrong use, 6 no broker, 7 a fault in the description",
+    .example = "spillway submit --cpus 4 --walltime 2h --input call.sh -- ./call.sh a.bam\n"
+               "spillway submit --array 0-99%20 job.yaml\n"
+               "id=$(spillway submit --parsable job.sh) && spillway wait $id",
+    .exits = "0 queued; 1 with --wait: any did not succeed, with --dry-run: one can never run;\n"
+             "2 wrong use; 6 no broker; 7 a fault in the description",
     .words = COMPLETES_FILE,
     .words_most = -1,
     .takes_rest = true,

@@ -39,7 +39,7 @@ SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
-          tokens doctor metrics openapi
+          tokens doctor metrics openapi schedules
 BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
@@ -48,7 +48,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
           attempt env container limits run lease inbox sync blob stage outputs upload
 
 UNIT   := broker/test_queue cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
-          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda store/test_schedules sched/test_decide sched/test_property sched/test_explain conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker
+          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

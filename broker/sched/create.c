@@ -149,19 +149,17 @@ static int64_t overflow_after(const struct pass *pass, const struct sched_site *
     return pass->params->overflow == SCHED_OVERFLOW_GAIN ? site->overflow_after_ms : 0;
 }
 
-/* The tasks that must move for the earliest deadline's sake: room in time counts only up to it. */
-static double deadline_horizon(const struct pass *pass, const struct sched_class *class,
-                               int64_t run, double horizon, bool *asks)
+/* For the earliest deadline's sake, room in time counts only up to the last moment to start. */
+static bool deadline_asks(const struct pass *pass, const struct sched_class *class, int64_t run,
+                          double *horizon)
 {
-    double slack;
+    double slack =
+        class->deadline_ms ? fmax((double)(class->deadline_ms - pass->now - run), 0) : INFINITY;
 
-    if (class->deadline_ms == 0)
-        return horizon;
-    slack = (double)(class->deadline_ms - pass->now - run);
-    if (slack >= horizon)
-        return horizon;
-    *asks = true;
-    return fmax(slack, 0);
+    if (slack >= *horizon)
+        return false;
+    *horizon = slack;
+    return true;
 }
 
 /* Workers that money allows, at the cost of each with its work. */
@@ -200,8 +198,10 @@ static bool weigh(struct pass *pass, struct pass_class *pc, const struct suits *
         pass->now + queue + offer->boot + run_safe(pass->params, pc->class, option) >
             site->credential_end_ms)
         return false;
-    same = deadline_horizon(pass, pc->class, run, (double)(queue + offer->boot), &urgent);
-    near = urgent ? same : same + (double)overflow_after(pass, site);
+    same = (double)(queue + offer->boot);
+    near = same + (double)overflow_after(pass, site);
+    urgent = deadline_asks(pass, pc->class, run, &near);
+    same = fmin(same, near);
     offer->gain = left - floor(handled(suits, site->tier, (double)run, same, near));
     if (offer->gain < 1) {
         if (!pc->why && near > same &&

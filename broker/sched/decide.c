@@ -208,6 +208,9 @@ static void begin_projects(struct pass *pass)
         struct pass_project *pp = &pass->projects[p];
 
         pp->allowed = fit_project(snap, project);
+        for (size_t i = 0; i < snap->site_count; i++)
+            if (pass->params->overflow == SCHED_OVERFLOW_NEVER && snap->sites[i].tier > TIER_HOME)
+                pp->allowed.bits[i / 64] &= ~((uint64_t)1 << (i % 64));
         pp->money_left = project->money_limit < 0 ? INFINITY
                                                   : project->money_limit - project->money_spent -
                                                         project->money_committed;

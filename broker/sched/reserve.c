@@ -7,6 +7,7 @@
  * for what is back in time, or for what is left over.  Where no worker could ever hold it and a
  * site could give one but for its quota, workers there are drained until the quota is free. */
 #include "sched/pass.h"
+#include "sched/share.h"
 
 struct end {
     int64_t at_ms;
@@ -362,41 +363,68 @@ static int64_t waits_since(const struct sched_class *class)
     return class->served_ms > class->oldest_ms ? class->served_ms : class->oldest_ms;
 }
 
-/* Of those who have waited too long, the one who has waited longest and is not in `seen`. */
-static int most_starved(const struct pass *pass, const int *seen, int seen_count)
+/* What of everything the user is due, among those who have work. */
+static double due_share(const struct pass *pass, int user)
 {
-    int best = -1;
+    const struct sched_snapshot *snap = pass->snap;
+    int project = snap->users[user].project;
+    double projects = 0, users = 0;
 
-    for (size_t i = 0; i < pass->queue_count; i++) {
-        int c = pass->queue[i];
-        const struct sched_class *class = &pass->snap->classes[c], *other;
-        bool had = pass->now - waits_since(class) < pass->params->reserve_after_ms;
+    for (size_t p = 0; p < snap->project_count; p++)
+        projects += pass->projects[p].user_count ? snap->projects[p].weight : 0;
+    for (size_t u = 0; u < pass->projects[project].user_count; u++)
+        users += snap->users[pass->projects[project].users[u]].weight;
+    return snap->projects[project].weight / projects * snap->users[user].weight / users;
+}
 
-        for (int k = 0; k < seen_count; k++)
-            had |= seen[k] == c;
-        if (had)
+/* The class that a user would be served first, when it has waited too long for that and she holds
+ * less than her share; else -1.  So nobody gains by many classes that wait, nor against her own
+ * priorities. */
+static int starved_of(const struct pass *pass, int user)
+{
+    const struct pass_user *u = &pass->users[user];
+
+    for (size_t i = 0; i < u->class_count; i++) {
+        const struct pass_class *pc = &pass->classes[u->classes[i]];
+
+        if (pc->left == 0)
             continue;
-        other = best < 0 ? NULL : &pass->snap->classes[best];
-        if (!other || waits_since(class) < waits_since(other) ||
-            (waits_since(class) == waits_since(other) && class->id < other->id))
-            best = c;
+        if (pass->now - waits_since(pc->class) < pass->params->reserve_after_ms ||
+            share_dominant(&u->held, &pass->whole) >= due_share(pass, user))
+            return -1;
+        return u->classes[i];
     }
-    return best;
+    return -1;
+}
+
+struct starved {
+    int class_index;
+    int64_t since_ms, id;
+};
+
+static int by_wait(const void *a, const void *b)
+{
+    const struct starved *x = a, *y = b;
+
+    if (x->since_ms != y->since_ms)
+        return x->since_ms < y->since_ms ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
 }
 
 void reserve_starved(struct pass *pass)
 {
-    int seen[64], count = 0, most = pass->params->reservations;
+    struct starved *list = pass_alloc(pass, pass->snap->user_count + 1, sizeof *list);
+    size_t count = 0;
 
-    if (most > (int)(sizeof seen / sizeof seen[0]))
-        most = (int)(sizeof seen / sizeof seen[0]);
-    while (count < most) {
-        int c = most_starved(pass, seen, count);
+    for (size_t u = 0; u < pass->snap->user_count; u++) {
+        int c = starved_of(pass, (int)u);
 
-        if (c < 0)
-            return;
-        seen[count++] = c;
-        if (lease_some(pass, c, 1, false) == 0)
-            reserve_class(pass, c);
+        if (c >= 0)
+            list[count++] = (struct starved){ c, waits_since(&pass->snap->classes[c]),
+                                              pass->snap->classes[c].id };
     }
+    qsort(list, count, sizeof *list, by_wait);
+    for (size_t i = 0; i < count && pass->reservations < pass->params->reservations; i++)
+        if (lease_some(pass, list[i].class_index, 1, false) == 0)
+            reserve_class(pass, list[i].class_index);
 }

@@ -62,13 +62,13 @@ static void put_apptainer(struct words *words, struct attempt *a)
 
     put(words, "exec");
     put(words, "--bind");
-    put(words, arena_printf(arena, "%s,%s", a->place->job, a->place->tmp));
+    put(words, arena_printf(arena, "%s,%s", a->place->job.path, a->place->tmp.path));
     if (a->script) {
         put(words, "--bind");
         put(words, arena_printf(arena, "%s/script:%s/script:ro", a->place->path, a->place->path));
     }
     put(words, "--pwd");
-    put(words, a->place->job);
+    put(words, a->place->job.path);
     if (a->gpus)
         put(words, "--nv");
     put(words, is_file_or_url(a->container) ? a->container
@@ -107,12 +107,12 @@ static void put_oci(struct words *words, struct attempt *a, enum runtime runtime
     put(words, "--init");
     put(words, "--name");
     put(words, a->container_rm);
-    put_volume(words, arena, a->place->job, "");
-    put_volume(words, arena, a->place->tmp, "");
+    put_volume(words, arena, a->place->job.path, "");
+    put_volume(words, arena, a->place->tmp.path, "");
     if (a->script)
         put_volume(words, arena, arena_printf(arena, "%s/script", a->place->path), ":ro");
     put(words, "--workdir");
-    put(words, a->place->job);
+    put(words, a->place->job.path);
     if (runtime == DOCKER) { /* else the outputs would be root's */
         put(words, "--user");
         put(words, arena_printf(arena, "%d:%d", (int)geteuid(), (int)getegid()));

@@ -108,8 +108,8 @@ char **env_build(struct agent *agent, const struct attempt *a)
     add_unless_set(&list, "USER", agent->user);
     add_unless_set(&list, "LOGNAME", agent->user);
     add_unless_set(&list, "LANG", agent->lang);
-    add_unless_set(&list, "TMPDIR", a->place->tmp);
-    add_unless_set(&list, "PWD", a->place->job);
+    add_unless_set(&list, "TMPDIR", a->place->tmp.path);
+    add_unless_set(&list, "PWD", a->place->job.path);
     if (a->need.cpus > 0)
         add_unless_set(&list, "OMP_NUM_THREADS",
                        arena_printf(&agent->scratch, "%" PRId64, a->need.cpus));

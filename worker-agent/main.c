@@ -2,7 +2,7 @@
 /* main.c - options, start, signals, end.
  *
  * Start order, top to bottom: directory, roster (whose lock says that we are alone), what an
- * earlier life left, keeper, loop, cgroups, places, broker.  Stop order is its mirror image. */
+ * earlier life left, cgroups, keeper, loop, places, broker.  Stop order is its mirror image. */
 #include "main.h"
 
 #include <errno.h>
@@ -93,11 +93,12 @@ void agent_fail(struct agent *agent, const char *why)
 static void on_signal(struct watch *watch, uint32_t events)
 {
     struct agent *agent = list_item(watch, struct agent, signals);
-    struct signalfd_siginfo info;
+    struct signalfd_siginfo info[4];
+    ssize_t got = read(watch->fd, info, sizeof info); /* what is left wakes us again */
 
     (void)events;
-    while (read(watch->fd, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
+    for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *info; i++) {
+        if (info[i].ssi_signo == SIGCHLD)
             agent->reap_now = true;
         else
             agent_leave(agent, "signal");

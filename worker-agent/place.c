@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -114,24 +115,40 @@ static void discard(struct places *places, const char *path)
 /* ---- the pool
  * ------------------------------------------------------------------------------------------ */
 
+static void folder_fini(struct place_folder *folder)
+{
+    if (folder->fd >= 0)
+        close(folder->fd);
+    free(folder->path);
+}
+
 static void place_free(struct place *place)
 {
-    if (place->job_fd >= 0)
-        close(place->job_fd);
-    if (place->tmp_fd >= 0)
-        close(place->tmp_fd);
+    folder_fini(&place->job);
+    folder_fini(&place->tmp);
     free(place->path);
-    free(place->job);
-    free(place->tmp);
     free(place);
 }
 
-static int make(const char *path, int *fd, struct err *err)
+static void remember(struct place_folder *folder, const struct stat *status)
 {
-    if (mkdir(path, 0700) < 0)
-        return err_sys(err, "mkdir %s", path);
-    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *fd < 0 ? err_sys(err, "open %s", path) : 0;
+    folder->device = status->st_dev;
+    folder->inode = status->st_ino;
+    folder->changed = status->st_ctim;
+    clock_gettime(CLOCK_REALTIME_COARSE, &folder->seen);
+}
+
+static int folder_make(struct place_folder *folder, struct err *err)
+{
+    struct stat status;
+
+    if (mkdir(folder->path, 0700) < 0)
+        return err_sys(err, "mkdir %s", folder->path);
+    folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder->fd < 0 || fstat(folder->fd, &status) < 0)
+        return err_sys(err, "open %s", folder->path);
+    remember(folder, &status);
+    return 0;
 }
 
 static int place_new(struct places *places, struct place **out, struct err *err)
@@ -139,15 +156,14 @@ static int place_new(struct places *places, struct place **out, struct err *err)
     struct place *place = xcalloc(1, sizeof *place);
     int rc;
 
-    place->job_fd = place->tmp_fd = -1;
+    place->job.fd = place->tmp.fd = -1;
     place->path = xasprintf("%s/%lu", places->work, places->next++);
-    place->job = xasprintf("%s/job", place->path);
-    place->tmp = xasprintf("%s/tmp", place->path);
+    place->job.path = xasprintf("%s/job", place->path);
+    place->tmp.path = xasprintf("%s/tmp", place->path);
     list_init(&place->node);
     rc = mkdir(place->path, 0700) < 0 ? err_sys(err, "mkdir %s", place->path) : 0;
-    if (rc < 0 || make(place->job, &place->job_fd, err) < 0 ||
-        make(place->tmp, &place->tmp_fd, err) < 0) {
-        rmdir(place->job);
+    if (rc < 0 || folder_make(&place->job, err) < 0 || folder_make(&place->tmp, err) < 0) {
+        rmdir(place->job.path);
         rmdir(place->path);
         place_free(place);
         return -1;
@@ -156,19 +172,32 @@ static int place_new(struct places *places, struct place **out, struct err *err)
     return 0;
 }
 
-/* Nothing in it, and still where and as we made it: a job may have moved its own directory away. */
-static bool is_untouched(const char *path, int fd)
+static bool is_later(const struct timespec *a, const struct timespec *b)
 {
-    struct stat here, there;
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* Nothing in it, and still where and as we made it: a job may have moved its own directory away.
+ * Any change shows in ctime, unless it came in the same tick of the clock in which we looked last.
+ */
+static bool is_untouched(struct place_folder *folder)
+{
+    struct stat status;
     char entries[1024];
 
-    if (fstat(fd, &here) < 0 || lstat(path, &there) < 0 || here.st_ino != there.st_ino ||
-        here.st_dev != there.st_dev || (here.st_mode & 07777) != 0700)
+    if (lstat(folder->path, &status) < 0 || status.st_ino != folder->inode ||
+        status.st_dev != folder->device || (status.st_mode & 07777) != 0700)
         return false;
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return false;
+    if (status.st_ctim.tv_sec == folder->changed.tv_sec &&
+        status.st_ctim.tv_nsec == folder->changed.tv_nsec &&
+        is_later(&folder->seen, &folder->changed))
+        return true;
     /* "." and ".." take 24 bytes each */
-    return syscall(SYS_getdents64, fd, entries, sizeof entries) == 48;
+    if (lseek(folder->fd, 0, SEEK_SET) < 0 ||
+        syscall(SYS_getdents64, folder->fd, entries, sizeof entries) != 48)
+        return false;
+    remember(folder, &status);
+    return true;
 }
 
 int place_take(struct places *places, struct place **out, struct err *err)
@@ -186,8 +215,8 @@ int place_take(struct places *places, struct place **out, struct err *err)
 
 void place_give(struct places *places, struct place *place, bool clean)
 {
-    if (clean && places->idle_count < IDLE_MOST && is_untouched(place->job, place->job_fd) &&
-        is_untouched(place->tmp, place->tmp_fd)) {
+    if (clean && places->idle_count < IDLE_MOST && is_untouched(&place->job) &&
+        is_untouched(&place->tmp)) {
         list_add_front(&places->idle, &place->node);
         places->idle_count++;
         return;

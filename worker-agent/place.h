@@ -8,15 +8,27 @@
 #ifndef AGENT_PLACE_H
 #define AGENT_PLACE_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "base/err.h"
 #include "loop.h"
 
 struct places;
 
+/* One of the two directories of a place, and how it was when it was last seen empty. */
+struct place_folder {
+    char *path;
+    int fd;
+    dev_t device;
+    ino_t inode;
+    struct timespec changed, seen;
+};
+
 struct place {
     struct list node;
-    char *path, *job, *tmp; /* of the place, and of the two in it */
-    int job_fd, tmp_fd;
+    char *path;
+    struct place_folder job, tmp;
 };
 
 /* Below `dir`; what is there from an earlier life is removed. */

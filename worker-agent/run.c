@@ -138,7 +138,7 @@ static int prepare(struct attempt *a, struct spawn *spawn, struct err *err)
     spawn->argv = argv;
     spawn->envp = env;
     spawn->path = env_get(env, "PATH", agent->path);
-    spawn->cwd_fd = a->place->job_fd;
+    spawn->cwd_fd = a->place->job.fd;
     spawn->in_fd = agent->null_fd;
     spawn->out_fd = a->logs[0].write_fd;
     spawn->err_fd = a->logs[1].write_fd;

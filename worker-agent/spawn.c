@@ -2,7 +2,8 @@
 /* spawn.c - clone() with the parent's memory, as posix_spawn does it.
  *
  * The child borrows our memory until it has called execve, and we stand still until then.  It may
- * therefore call only what changes nothing of ours that matters: system calls, in the main. */
+ * therefore call only what changes nothing of ours that matters: system calls, in the main. Signals
+ * need no blocking meanwhile: the agent has no handlers that could run in the child. */
 #include "spawn.h"
 
 #include <errno.h>
@@ -116,8 +117,8 @@ CHILD_CODE static int child_main(void *arg)
 pid_t spawn_start(const struct spawn *spawn, int *error)
 {
     static char stack[STACK_BYTES] __attribute__((aligned(64)));
-    struct child child = { .spawn = spawn, .parent = getpid() };
-    sigset_t all, before;
+    static pid_t self; /* does not change: the keeper starts nothing */
+    struct child child = { .spawn = spawn };
     size_t count = 0;
     pid_t pid;
 
@@ -125,12 +126,12 @@ pid_t spawn_start(const struct spawn *spawn, int *error)
         count++;
     child.shell = xmalloc((count + 2) * sizeof *child.shell);
     memcpy(child.shell + 1, spawn->argv, (count + 1) * sizeof *child.shell);
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
+    if (!self)
+        self = getpid();
+    child.parent = self;
     pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
     if (pid < 0)
         child.error = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
     free(child.shell);
     if (pid > 0 && child.error)
         waitpid(pid, NULL, 0);

@@ -114,10 +114,10 @@ static void done(struct stage *s)
 
 static int make_parents(const struct attempt *a, const char *to, struct err *err)
 {
-    own_str char *path = xasprintf("%s/%s", a->place->job, to);
+    own_str char *path = xasprintf("%s/%s", a->place->job.path, to);
 
     *strrchr(path, '/') = '\0';
-    return strcmp(path, a->place->job) == 0 ? 0 : io_mkdirs(path, 0755, err);
+    return strcmp(path, a->place->job.path) == 0 ? 0 : io_mkdirs(path, 0755, err);
 }
 
 static int copy_fault(struct stage *s, struct err *err)
@@ -198,7 +198,7 @@ static int open_target(struct stage *s, const json_t *input, struct err *err)
     if (make_parents(a, to, err) < 0)
         return -1;
     s->to_fd =
-        openat(a->place->job_fd, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        openat(a->place->job.fd, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (s->to_fd < 0)
         return errno == EEXIST ? err_set(err, FAULT_INVALID, "two inputs have this name")
                                : err_sys(err, "create");

@@ -214,7 +214,7 @@ static int collect(struct upload *u, struct err *err)
 
     json_array_foreach(list, i, item) patterns[i] = json_string_value(item);
     u->collected = true;
-    return count ? outputs_find(u->attempt->place->job_fd, patterns, count, u->attempt->output_most,
+    return count ? outputs_find(u->attempt->place->job.fd, patterns, count, u->attempt->output_most,
                                 &u->outputs, err)
                  : 0;
 }
@@ -341,7 +341,7 @@ static void step_output(struct upload *u)
     const struct output *output = &u->outputs.list[u->at];
 
     if (u->fd < 0) {
-        u->fd = outputs_open(u->attempt->place->job_fd, output->path);
+        u->fd = outputs_open(u->attempt->place->job.fd, output->path);
         if (u->fd < 0) {
             stage_out(u, "an output cannot be opened: %s", output->path);
             return;

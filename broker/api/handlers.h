@@ -23,6 +23,9 @@ handler api_sites_list, api_site_show, api_site_enable, api_site_disable, api_si
 handler api_workers_list, api_worker_show, api_worker_drain, api_worker_rm;
 /* events.c */
 handler events_get, job_events;
+/* schedules.c */
+handler schedules_add, schedules_list, schedule_show, schedule_next, schedule_history;
+handler schedule_pause, schedule_resume, schedule_trigger, schedule_rm;
 /* usage.c */
 handler usage_get, shares_get;
 /* tokens.c */

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_server.c - the API over a real socket, with a real broker that has no sites. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "broker.h"
+#include "net/hash.h"
+
+#define PATIENCE_MS 20000
+
+struct world {
+    char dir[64];
+    struct broker_conf conf;
+    struct broker *broker;
+    struct api *api;
+    CURL *curl;
+    /* the last answer */
+    struct buf head, body;
+    json_t *json;
+};
+
+/* ---- a client */
+
+static size_t gather(char *data, size_t size, size_t count, void *arg)
+{
+    return buf_put(arg, data, size * count) < 0 ? 0 : size * count;
+}
+
+struct ask {
+    const char *method, *path, *token, *header;
+    const void *body;
+    size_t length;
+};
+
+static long ask(struct world *w, struct ask ask)
+{
+    own_str char *url = xasprintf("http://spillway%s", ask.path);
+    own_str char *auth = xasprintf("Authorization: Bearer %s", ask.token ? ask.token : "");
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    long status = 0;
+    CURLcode rc;
+
+    headers = curl_slist_append(headers, "Expect:");
+    if (ask.token)
+        headers = curl_slist_append(headers, auth);
+    if (ask.header)
+        headers = curl_slist_append(headers, ask.header);
+    curl_easy_reset(w->curl);
+    curl_easy_setopt(w->curl, CURLOPT_UNIX_SOCKET_PATH, api_socket(w->api));
+    curl_easy_setopt(w->curl, CURLOPT_URL, url);
+    curl_easy_setopt(w->curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(w->curl, CURLOPT_CUSTOMREQUEST, ask.method);
+    curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(w->curl, CURLOPT_TIMEOUT_MS, (long)PATIENCE_MS);
+    curl_easy_setopt(w->curl, CURLOPT_WRITEFUNCTION, gather);
+    curl_easy_setopt(w->curl, CURLOPT_WRITEDATA, &w->body);
+    curl_easy_setopt(w->curl, CURLOPT_HEADERFUNCTION, gather);
+    curl_easy_setopt(w->curl, CURLOPT_HEADERDATA, &w->head);
+    curl_easy_setopt(w->curl, CURLOPT_NOSIGNAL, 1L);
+    if (strcmp(ask.method, "HEAD") == 0)
+        curl_easy_setopt(w->curl, CURLOPT_NOBODY, 1L);
+    if (ask.body) {
+        curl_easy_setopt(w->curl, CURLOPT_POSTFIELDS, ask.body);
+        curl_easy_setopt(w->curl, CURLOPT_POSTFIELDSIZE,
+                         (long)(ask.length ? ask.length : strlen(ask.body)));
+    }
+    buf_clear(&w->head);
+    buf_clear(&w->body);
+    rc = curl_easy_perform(w->curl);
+    curl_slist_free_all(headers);
+    if (rc != CURLE_OK)
+        fail_msg("%s %s: %s", ask.method, ask.path, curl_easy_strerror(rc));
+    curl_easy_getinfo(w->curl, CURLINFO_RESPONSE_CODE, &status);
+    json_decref(w->json);
+    w->json = json_loadb(buf_text(&w->body), w->body.length, 0, NULL);
+    return status;
+}
+
+static long get_as(struct world *w, const char *token, const char *path)
+{
+    return ask(w, (struct ask){ .method = "GET", .path = path, .token = token });
+}
+
+static long get(struct world *w, const char *path)
+{
+    return get_as(w, NULL, path);
+}
+
+static long post_as(struct world *w, const char *token, const char *path, const char *body)
+{
+    return ask(w, (struct ask){ .method = "POST", .path = path, .body = body, .token = token });
+}
+
+static long post(struct world *w, const char *path, const char *body)
+{
+    return post_as(w, NULL, path, body);
+}
+
+static const char *field(const struct world *w, const char *key)
+{
+    const char *text = json_string_value(json_object_get(w->json, key));
+
+    return text ? text : "";
+}
+
+static int64_t number(const struct world *w, const char *list, const char *key)
+{
+    const json_t *object =
+        list ? json_array_get(json_object_get(w->json, list), 0) : (const json_t *)w->json;
+
+    return json_integer_value(json_object_get(object, key));
+}
+
+/* ---- a broker */
+
+static const char CONF[] = "sites: []\n";
+
+static void start(struct world *w)
+{
+    struct err err = ERR_INIT;
+
+    if (broker_open(&w->conf, &w->broker, &err) < 0 ||
+        api_open(w->broker, &w->conf, &w->api, &err) < 0 || broker_start(w->broker, &err) < 0 ||
+        api_start(w->api, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void stop(struct world *w)
+{
+    api_stop(w->api);
+    broker_close(w->broker);
+    api_close(w->api);
+    w->api = NULL;
+}
+
+static int set_up(void **state)
+{
+    struct world *w = xcalloc(1, sizeof *w);
+    struct err err = ERR_INIT;
+
+    snprintf(w->dir, sizeof w->dir, "%s/api.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    if (!mkdtemp(w->dir) ||
+        broker_conf_parse(CONF, strlen(CONF), "test.yaml", &w->conf, &err) < 0) {
+        print_error("%s\n", err.text);
+        return -1;
+    }
+    free(w->conf.state);
+    w->conf.state = xstrdup(w->dir);
+    w->curl = curl_easy_init();
+    start(w);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+
+    if (w->api)
+        stop(w);
+    curl_easy_cleanup(w->curl);
+    broker_conf_free(&w->conf);
+    buf_free(&w->head);
+    buf_free(&w->body);
+    json_decref(w->json);
+    io_remove_tree(w->dir, NULL);
+    free(w);
+    return 0;
+}
+
+static char *new_token(struct world *w, const char *user, const char *role, const char *projects)
+{
+    own_str char *body =
+        xasprintf("{\"name\":\"%s\",\"user\":\"%s\",\"role\":\"%s\",\"projects\":[%s]}", user, user,
+                  role, projects);
+
+    assert_int_equal(post(w, "/v1/tokens", body), 201);
+    return xstrdup(field(w, "token"));
+}
+
+#define ONE    "{\"anyway\":true,\"jobs\":[{\"name\":\"one\",\"command\":[\"true\"]}]}"
+#define SHARED "{\"anyway\":true,\"jobs\":[{\"command\":[\"true\"],\"project\":\"shared\"}]}"
+
+/* ---- what it does */
+
+static void it_answers_before_anyone_is_known(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(get(w, "/healthz"), 200);
+    assert_int_equal(get(w, "/readyz"), 200);
+    assert_int_equal(get(w, "/v1/version"), 200);
+    assert_int_equal(number(w, NULL, "api"), 1);
+    assert_int_equal(get(w, "/v1/openapi.json"), 200);
+    assert_string_equal(field(w, "openapi"), "3.1.0");
+    assert_non_null(strcasestr(buf_text(&w->head), "X-Content-Type-Options: nosniff"));
+    assert_non_null(strcasestr(buf_text(&w->head), "Cache-Control: no-store"));
+}
+
+static void jobs_are_queued_listed_and_changed(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(post(w, "/v1/jobs", ONE), 201);
+    assert_int_equal(number(w, "jobs", "id"), 1);
+    assert_int_equal(json_array_size(json_object_get(w->json, "warnings")), 1);
+    assert_int_equal(get(w, "/v1/jobs"), 200);
+    assert_int_equal(json_array_size(json_object_get(w->json, "tasks")), 1);
+    assert_int_equal(get(w, "/v1/jobs/1"), 200);
+    assert_string_equal(field(w, "state"), "pending");
+    assert_int_equal(post(w, "/v1/jobs/1/hold", "{}"), 200);
+    assert_int_equal(number(w, NULL, "tasks"), 1);
+    assert_int_equal(get(w, "/v1/jobs/1"), 200);
+    assert_string_equal(field(w, "state"), "held");
+    assert_int_equal(post(w, "/v1/jobs/1/release", ""), 200);
+    assert_int_equal(post(w, "/v1/jobs/1/cancel", "{}"), 200);
+    assert_int_equal(get(w, "/v1/jobs/1"), 200);
+    assert_string_equal(field(w, "state"), "cancelled");
+    assert_int_equal(get(w, "/v1/jobs?state=cancelled"), 200);
+    assert_int_equal(json_array_size(json_object_get(w->json, "tasks")), 1);
+    assert_int_equal(get(w, "/v1/jobs/2"), 404);
+    assert_int_equal(get(w, "/v1/jobs/1.3"), 404);
+}
+
+static void what_can_never_run_is_refused(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(post(w, "/v1/jobs", "{\"jobs\":[{\"command\":[\"true\"]}]}"), 422);
+    assert_string_equal(field(w, "field"), "/jobs/0");
+    assert_int_equal(post(w, "/v1/jobs", "{\"dry_run\":true,\"jobs\":[{\"command\":[\"true\"]}]}"),
+                     200);
+    assert_int_equal(get(w, "/v1/jobs?all=1"), 200);
+    assert_int_equal(json_array_size(json_object_get(w->json, "tasks")), 0);
+}
+
+static void a_key_makes_it_safe_to_repeat(void **state)
+{
+    struct ask again = {
+        .method = "POST", .path = "/v1/jobs", .body = ONE, .header = "Idempotency-Key: night-1"
+    };
+    struct world *w = *state;
+
+    assert_int_equal(ask(w, again), 201);
+    assert_int_equal(ask(w, again), 200);
+    assert_int_equal(number(w, "jobs", "id"), 1);
+    again.body = SHARED;
+    assert_int_equal(ask(w, again), 409);
+    again.header = "Idempotency-Key: two words";
+    assert_int_equal(ask(w, again), 400);
+}
+
+static void many_jobs_in_one_body(void **state)
+{
+    own_buf struct buf body = BUF_INIT(0);
+    struct world *w = *state;
+
+    buf_puts(&body, "{\"anyway\":true,\"jobs\":[{\"command\":[\"true\"]}");
+    for (int i = 0; i < 2999; i++)
+        buf_puts(&body, ",{\"command\":[\"true\"]}");
+    buf_puts(&body, "]}");
+    assert_int_equal(post(w, "/v1/jobs", buf_text(&body)), 201);
+    assert_int_equal(json_array_size(json_object_get(w->json, "jobs")), 3000);
+    assert_int_equal(get(w, "/v1/jobs?limit=1000"), 200);
+    assert_int_equal(json_array_size(json_object_get(w->json, "tasks")), 1000);
+    assert_true(strlen(field(w, "cursor")) > 0);
+}
+
+/* ---- who may */
+
+static void a_user_sees_her_own_and_her_projects(void **state)
+{
+    struct world *w = *state;
+    own_str char *alice = new_token(w, "alice", "user", "");
+    own_str char *bob = new_token(w, "bob", "user", "\"shared\"");
+
+    assert_int_equal(post_as(w, alice, "/v1/jobs", ONE), 201);
+    assert_int_equal(post_as(w, alice, "/v1/jobs", SHARED), 201);
+    assert_int_equal(get_as(w, alice, "/v1/jobs/1"), 200);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/1"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/2"), 200);
+    assert_int_equal(get_as(w, bob, "/v1/jobs"), 200);
+    assert_int_equal(json_array_size(json_object_get(w->json, "tasks")), 1);
+    assert_int_equal(get_as(w, bob, "/v1/jobs?user=alice&project=shared"), 200);
+    assert_int_equal(json_array_size(json_object_get(w->json, "tasks")), 1);
+    assert_int_equal(post_as(w, bob, "/v1/jobs/1/cancel", "{}"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/1/explain"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/1/attempts"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/1/events"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/1/logs/stdout"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/1/outputs"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/jobs/1/outputs/a"), 404);
+    assert_int_equal(get_as(w, bob, "/v1/events"), 200);
+    for (size_t i = 0; i < json_array_size(json_object_get(w->json, "events")); i++)
+        assert_int_not_equal(json_integer_value(json_object_get(
+                                 json_array_get(json_object_get(w->json, "events"), i), "job")),
+                             1);
+    assert_int_equal(post_as(w, bob, "/v1/jobs",
+                             "{\"anyway\":true,\"jobs\":[{\"command\":[\"x\"],\"project\":"
+                             "\"shared\",\"after\":[{\"job\":1}]}]}"),
+                     422);
+    assert_string_equal(field(w, "field"), "/jobs/0/after/0");
+}
+
+static void roles_are_kept_apart(void **state)
+{
+    struct world *w = *state;
+    own_str char *user = new_token(w, "u", "user", "");
+    own_str char *oper = new_token(w, "o", "operator", "");
+
+    assert_int_equal(post(w, "/v1/jobs", ONE), 201);
+    assert_int_equal(get_as(w, oper, "/v1/jobs/1"), 200);
+    assert_int_equal(get_as(w, user, "/v1/tokens"), 403);
+    assert_int_equal(get_as(w, oper, "/v1/tokens"), 403);
+    assert_int_equal(post_as(w, user, "/v1/sites/x/disable", "{}"), 403);
+    assert_int_equal(post_as(w, oper, "/v1/sites/x/disable", "{}"), 404);
+    assert_int_equal(post_as(w, oper, "/v1/doctor", "{\"check\":true}"), 403);
+    assert_int_equal(post_as(w, user, "/v1/agent/sync", "{}"), 401);
+    assert_int_equal(get_as(w, user,
+                            "/v1/blobs/"
+                            "0000000000000000000000000000000000000000000000000000000000000"
+                            "000"),
+                     401);
+}
+
+static void a_revoked_token_is_refused_at_once(void **state)
+{
+    struct world *w = *state;
+    own_str char *user = new_token(w, "u", "user", "");
+
+    assert_int_equal(get_as(w, user, "/v1/jobs"), 200);
+    assert_int_equal(ask(w, (struct ask){ .method = "DELETE", .path = "/v1/tokens/1" }), 200);
+    assert_int_equal(get_as(w, user, "/v1/jobs"), 401);
+    assert_non_null(strcasestr(buf_text(&w->head), "WWW-Authenticate: Bearer"));
+    assert_int_equal(get_as(w, "nobody's", "/v1/jobs"), 401);
+    assert_int_equal(ask(w, (struct ask){ .method = "GET",
+                                          .path = "/v1/jobs",
+                                          .header = "Authorization: Basic YTpi" }),
+                     401);
+}
+
+static void who_fails_too_often_is_put_off(void **state)
+{
+    struct world *w = *state;
+    long status = 401;
+
+    for (int i = 0; i < 100 && status == 401; i++)
+        status = get_as(w, "guess", "/v1/jobs");
+    assert_int_equal(status, 429);
+    assert_non_null(strcasestr(buf_text(&w->head), "Retry-After:"));
+    /* Without a token the same user is served as ever. */
+    assert_int_equal(get(w, "/v1/jobs"), 200);
+}
+
+static void tokens_are_checked(void **state)
+{
+    static const char *const bad[] = {
+        "{}",
+        "{\"name\":\"a\"}",
+        "{\"name\":\"a\",\"user\":\"\"}",
+        "{\"name\":\"a\",\"user\":\"b\",\"role\":\"root\"}",
+        "{\"name\":\"a\",\"user\":\"b\",\"projects\":\"p\"}",
+        "{\"name\":\"a\",\"user\":\"b\",\"projects\":[\"p,q\"]}",
+        "{\"name\":\"a\",\"user\":\"b\",\"expires\":\"yesterday\"}",
+        "{\"name\":\"a\",\"user\":\"b\",\"expires\":\"2020-01-01T00:00:00Z\"}",
+        "{\"name\":\"a\",\"user\":\"b\\nc\"}",
+        "{\"name\":\"a\",\"user\":\"b\",\"rolle\":\"user\"}",
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < array_len(bad); i++)
+        if (post(w, "/v1/tokens", bad[i]) != 422)
+            fail_msg("%s: %s", bad[i], buf_text(&w->body));
+}
+
+/* ---- files */
+
+static long put(struct world *w, const char *who, const char *path, const char *data, size_t length)
+{
+    return ask(w,
+               (struct ask){
+                   .method = "PUT", .path = path, .token = who, .body = data, .length = length });
+}
+
+static void content_is_sent_in_pieces(void **state)
+{
+    struct world *w = *state;
+    own_str char *other = new_token(w, "other", "user", "");
+    static const char data[] = "the quick brown fox";
+    own_str char *path = NULL, *first = NULL, *second = NULL;
+    char hex[SHA256_HEX];
+
+    sha256_hex_of(data, 19, hex);
+    path = xasprintf("/v1/blobs/%s", hex);
+    first = xasprintf("%s?offset=0&size=19", path);
+    second = xasprintf("%s?offset=10&size=19", path);
+    assert_int_equal(ask(w, (struct ask){ .method = "HEAD", .path = path }), 404);
+    assert_non_null(strcasestr(buf_text(&w->head), "Upload-Offset: 0"));
+    assert_int_equal(put(w, NULL, second, data + 10, 9), 409);
+    assert_int_equal(number(w, NULL, "size"), 0);
+    assert_int_equal(put(w, NULL, first, data, 10), 200);
+    assert_int_equal(number(w, NULL, "size"), 10);
+    assert_int_equal(put(w, NULL, first, data, 10), 409);
+    assert_int_equal(number(w, NULL, "size"), 10);
+    assert_int_equal(put(w, NULL, second, data + 10, 9), 201);
+    assert_int_equal(put(w, NULL, first, data, 10), 201); /* hers already */
+    assert_int_equal(ask(w, (struct ask){ .method = "HEAD", .path = path }), 200);
+    /* Knowing the hash is not having the content. */
+    assert_int_equal(ask(w, (struct ask){ .method = "HEAD", .path = path, .token = other }), 404);
+}
+
+static void content_that_is_something_else_is_refused(void **state)
+{
+    struct world *w = *state;
+    own_str char *path = xasprintf("/v1/blobs/%064d?offset=0&size=4", 0);
+
+    assert_int_equal(put(w, NULL, path, "fake", 4), 422);
+    assert_int_equal(put(w, NULL, path, "faked", 5), 422);
+    assert_int_equal(put(w, NULL, "/v1/blobs/xyz?offset=0&size=4", "fake", 4), 400);
+    free(path);
+    path = xasprintf("/v1/blobs/%064d?offset=0", 0);
+    assert_int_equal(put(w, NULL, path, "fake", 4), 400);
+    free(path);
+    path = xasprintf("/v1/blobs/%064d?offset=0&size=9000000000000000000", 0);
+    assert_int_equal(put(w, NULL, path, "fake", 4), 413);
+}
+
+/* ---- streams */
+
+struct follower {
+    struct world *w;
+    pthread_t thread;
+    int fd;
+    struct buf seen;
+    pthread_mutex_t lock; /* seen */
+    atomic_bool ended;
+};
+
+static void *follow(void *arg)
+{
+    struct follower *f = arg;
+    char piece[4096];
+    ssize_t got;
+
+    while ((got = recv(f->fd, piece, sizeof piece, 0)) > 0) {
+        pthread_mutex_lock(&f->lock);
+        buf_put(&f->seen, piece, (size_t)got);
+        pthread_mutex_unlock(&f->lock);
+    }
+    atomic_store(&f->ended, true);
+    return NULL;
+}
+
+static void follower_start(struct follower *f, struct world *w, const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    own_str char *request = xasprintf("GET %s HTTP/1.1\r\nHost: s\r\n\r\n", path);
+
+    *f = (struct follower){ .w = w, .seen = BUF_INIT(0) };
+    pthread_mutex_init(&f->lock, NULL);
+    f->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", api_socket(w->api));
+    assert_int_equal(connect(f->fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(send(f->fd, request, strlen(request), 0), strlen(request));
+    assert_int_equal(pthread_create(&f->thread, NULL, follow, f), 0);
+}
+
+static bool follower_sees(struct follower *f, const char *text)
+{
+    int64_t end = clock_mono_ms() + PATIENCE_MS;
+    bool found = false;
+
+    while (!found && clock_mono_ms() < end) {
+        pthread_mutex_lock(&f->lock);
+        found = strstr(buf_text(&f->seen), text) != NULL;
+        pthread_mutex_unlock(&f->lock);
+        if (!found)
+            clock_sleep_ms(2);
+    }
+    return found;
+}
+
+static void follower_end(struct follower *f)
+{
+    shutdown(f->fd, SHUT_RDWR);
+    pthread_join(f->thread, NULL);
+    close(f->fd);
+    buf_free(&f->seen);
+    pthread_mutex_destroy(&f->lock);
+}
+
+static void events_come_as_they_happen(void **state)
+{
+    struct world *w = *state;
+    struct follower f;
+
+    follower_start(&f, w, "/v1/events?follow=1");
+    assert_true(follower_sees(&f, "retry:"));
+    assert_int_equal(post(w, "/v1/jobs", ONE), 201);
+    assert_true(follower_sees(&f, "event: job.submitted"));
+    assert_int_equal(post(w, "/v1/jobs/1/cancel", ""), 200);
+    assert_true(follower_sees(&f, "event: job.ended"));
+    follower_end(&f);
+    /* From the start again: an id that was seen is where to go on. */
+    follower_start(&f, w, "/v1/events?follow=1&after=0");
+    assert_true(follower_sees(&f, "event: job.submitted"));
+    assert_true(follower_sees(&f, "event: job.ended"));
+    follower_end(&f);
+}
+
+static void a_log_that_will_never_come_ends(void **state)
+{
+    struct world *w = *state;
+    struct follower f;
+
+    assert_int_equal(post(w, "/v1/jobs", ONE), 201);
+    assert_int_equal(get(w, "/v1/jobs/1/logs/stdout"), 200);
+    assert_int_equal(w->body.length, 0);
+    follower_start(&f, w, "/v1/jobs/1/logs/stdout?follow=1");
+    assert_true(follower_sees(&f, "Spillway-Attempt: 0"));
+    assert_int_equal(post(w, "/v1/jobs/1/cancel", ""), 200);
+    assert_true(follower_sees(&f, "\r\n0\r\n"));
+    follower_end(&f);
+    assert_int_equal(get(w, "/v1/jobs/1/logs/stdlog"), 404);
+    assert_int_equal(get(w, "/v1/jobs/1/logs/stdout?attempt=1"), 404);
+}
+
+static void a_stop_ends_the_streams(void **state)
+{
+    struct world *w = *state;
+    struct follower f;
+    int64_t end;
+
+    follower_start(&f, w, "/v1/events?follow=1");
+    assert_true(follower_sees(&f, "retry:"));
+    stop(w);
+    end = clock_mono_ms() + PATIENCE_MS;
+    while (!atomic_load(&f.ended) && clock_mono_ms() < end)
+        clock_sleep_ms(2);
+    assert_true(atomic_load(&f.ended));
+    follower_end(&f);
+}
+
+/* ---- strangers */
+
+static void what_is_not_well_formed_is_400(void **state)
+{
+    static const char *const paths[] = {
+        "/v1/jobs?stat=held", "/v1/jobs?limit=0",         "/v1/jobs?limit=x",   "/v1/jobs?all=2",
+        "/v1/jobs?state=x",   "/v1/jobs?name=%00",        "/v1/jobs?name=%zz",  "/v1/jobs/%00",
+        "/v1/jobs/1%0a2",     "/v1/jobs?limit=1&limit=2", "/v1/events?after=-1"
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < array_len(paths); i++)
+        if (get(w, paths[i]) != 400)
+            fail_msg("%s: %s", paths[i], buf_text(&w->body));
+    assert_int_equal(post(w, "/v1/jobs", "{"), 400);
+    assert_int_equal(post(w, "/v1/jobs", "[]"), 400);
+    assert_int_equal(post(w, "/v1/jobs", "{\"jobs\":1,\"jobs\":2}"), 400);
+    assert_int_equal(post(w, "/v1/jobs", "{\"jobs\":[{\"name\":\"\xff\"}]}"), 400);
+}
+
+static void depth_and_size_are_bounded(void **state)
+{
+    own_buf struct buf deep = BUF_INIT(0), large = BUF_INIT(0);
+    struct world *w = *state;
+
+    for (int i = 0; i < 100000; i++)
+        buf_putc(&deep, '[');
+    assert_int_equal(post(w, "/v1/jobs", buf_text(&deep)), 400);
+    for (int i = 0; i < 70000; i++)
+        buf_putc(&large, ' ');
+    assert_int_equal(post(w, "/v1/tokens", buf_text(&large)), 413);
+    assert_int_equal(ask(w, (struct ask){ .method = "GET", .path = "/v1/jobs", .body = "x" }), 413);
+    assert_int_equal(ask(w, (struct ask){ .method = "PATCH", .path = "/v1/jobs" }), 405);
+    assert_int_equal(get(w, "/v1/../etc/passwd"), 404);
+}
+
+static void the_socket_appears_with_its_mode(void **state)
+{
+    struct world *w = *state;
+    struct stat st;
+
+    assert_int_equal(stat(api_socket(w->api), &st), 0);
+    assert_true(S_ISSOCK(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, w->conf.socket_mode);
+    assert_null(api_pin(w->api));
+    stop(w);
+    assert_int_equal(stat(w->dir, &st), 0);
+    start(w);
+    assert_int_equal(get(w, "/healthz"), 200);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_answers_before_anyone_is_known),
+        TEST(jobs_are_queued_listed_and_changed),
+        TEST(what_can_never_run_is_refused),
+        TEST(a_key_makes_it_safe_to_repeat),
+        TEST(many_jobs_in_one_body),
+        TEST(a_user_sees_her_own_and_her_projects),
+        TEST(roles_are_kept_apart),
+        TEST(a_revoked_token_is_refused_at_once),
+        TEST(who_fails_too_often_is_put_off),
+        TEST(tokens_are_checked),
+        TEST(content_is_sent_in_pieces),
+        TEST(content_that_is_something_else_is_refused),
+        TEST(events_come_as_they_happen),
+        TEST(a_log_that_will_never_come_ends),
+        TEST(a_stop_ends_the_streams),
+        TEST(what_is_not_well_formed_is_400),
+        TEST(depth_and_size_are_bounded),
+        TEST(the_socket_appears_with_its_mode),
+    };
+
+    log_open("test", LOG_LEVEL_ERROR);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -293,13 +293,12 @@ static struct caller *find(struct auth *auth, const char *token, char kind, look
     caller = cached(auth, key, &generation);
     if (caller)
         return caller;
-    /* Only now, so that one bad client behind an address does not put off the good ones there. */
-    if (auth_may_try(auth, address, err) < 0)
-        return NULL;
     caller = look(auth, hash, err);
     if (caller)
         keep(auth, key, caller, CACHE_MS, generation);
-    else
+    /* Only who fails is slowed down: on a Unix socket, or behind one address, good and bad clients
+     * come from the same place, and a token of 256 bits is not found by trying. */
+    else if (err->fault != FAULT_AUTH || auth_may_try(auth, address, err) == 0)
         refuse(auth, address, what, err);
     return caller;
 }

@@ -87,6 +87,8 @@ $(eval $(call archive,sched,broker/sched,$(SCHED)))
 $(eval $(call archive,sites,broker/sites,$(SITES)))
 $(eval $(call archive,cron,broker/cron,$(CRON)))
 $(eval $(call archive,api,broker/api,$(API)))
+# All of the agent but its main().
+$(eval $(call archive,agent,worker-agent,$(filter-out main,$(AGENT))))
 $(eval $(call archive,cli,broker/cli,$(filter-out main,$(CLI))))
 # It carries the document that describes the API.
 $(B)/obj/broker/api/openapi.o: docs/openapi.yaml
@@ -110,7 +112,7 @@ $(B)/bin/spillway: $(B)/obj/broker/cli/main.o $(call lib,cli) $(CLI_LIBS)
 $(B)/bin/spillway-agent: $(call objs,worker-agent,$(AGENT)) $(call lib,base)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(if $(SANITIZE),$(LDFLAGS),-no-pie -static -Wl$(,)--gc-sections -pthread -s) -o $@ \
+	$(Q)$(CC) $(CFLAGS) $(if $(SANITIZE),$(LDFLAGS),-static -Wl$(,)--gc-sections -pthread -s) -o $@ \
 		$(call objs,worker-agent,$(AGENT)) $(call lib,base) $(LIBS_AGENT)
 
 # ---- tests -------------------------------------------------------------------------------------------
@@ -128,6 +130,11 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(DAEMON_LIBS)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(DAEMON_LIBS),$^) -Wl,--start-group $(DAEMON_LIBS) -Wl,--end-group -lcmocka $(LIBS_DAEMON)
 
 unit: $(UNIT_BIN)
+
+$(B)/unit/agent/%: $(B)/obj/tests/unit/agent/%.o $(call lib,agent) $(call lib,base)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call lib,agent) $(call lib,base) -lcmocka $(LIBS_AGENT)
 
 setup:
 	@.ci/setup

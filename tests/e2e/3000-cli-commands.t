@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+# 3000-cli-commands.t - every command once, its words, and the exit codes of spillway(1)
+. "${0%/*}/../lib/spillway.sh"
+
+# code COMMAND: its exit code; what it said is in $T/out and $T/err.
+code() {
+    eval "$1" >"$T/out" 2>"$T/err"
+    echo $?
+}
+said() { cat "$T/out" "$T/err"; }
+
+# ---- without a broker
+is "no command is wrong use" "$(code spillway)" 2
+is "an unknown one too" "$(code 'spillway submti -- true')" 2
+like "told with the nearest name" "$(said)" "did you mean 'submit'"
+is "an unknown option" "$(code 'spillway ls --stat running')" 2
+like "told with the nearest name" "$(said)" "did you mean '--state'"
+is "no broker" "$(code 'spillway ls')" 6
+like "told with where it was looked for" "$(said)" "$SOCKET"
+like "and how to start it" "$(said)" "spillwayd --state $STATE"
+is "an address that is none" "$(code 'SPILLWAY_URL=http://broker.example spillway ls')" 7
+is "version needs no broker" "$(code 'spillway version')" 0
+is "doctor says what is wrong" "$(code 'spillway doctor')" 6
+like "with what to do" "$(said)" "BAD.*start .spillwayd"
+is "help is no fault" "$(code 'spillway help')" 0
+is "unknown help is" "$(code 'spillway help nothing')" 3
+
+broker_start
+
+# ---- watching
+id=$(submit --name first -- sh -c 'echo out; echo err >&2')
+long=$(submit --name long -- sleep 600)
+ok "wait" 'spillway wait "$id"'
+like "ls shows what has not ended" "$(spillway ls)" "^$long +long"
+unlike "and not what has" "$(spillway ls)" "^$id +first"
+like "--all does" "$(spillway ls --all)" "^$id +first"
+is "by name" "$(spillway ls --all --name first --json | json '*.id')" "$id"
+is "by state" "$(spillway ls --all --state succeeded --json | json '*.id')" "$id"
+is "an unknown state is invalid" "$(code 'spillway ls --state runing')" 7
+is "by job" "$(spillway ls --all "$id" --json | json '*.id')" "$id"
+is "bounded" "$(spillway ls --all --limit 1 --json | json '*.id')" "$id"
+like "show" "$(spillway show "$id")" "^state +succeeded"
+is "as JSON, an object" "$(spillway show --json "$id" | json state)" succeeded
+is "with its attempts" "$(spillway show --json "$id" | json attempts.0.attempt)" 1
+is "its description" "$(spillway show --description "$id" | json command.0)" sh
+is "one that is not there" "$(code 'spillway show 999999')" 3
+is "an id that is none" "$(code 'spillway show ../sites')" 7
+like "explain" "$(spillway explain "$id")" "^$id is succeeded"
+is "explain as JSON" "$(spillway explain --json "$id" | json state)" succeeded
+is "logs" "$(spillway logs "$id" 2>/dev/null)" out
+is "stderr stays apart" "$(spillway logs "$id" 2>&1 >/dev/null)" err
+is "unless asked for" "$(spillway logs --stderr "$id")" err
+is "both, in order, one object a line" "$(spillway logs "$id" --json | sed 's/.*"text":"\([a-z]*\).*/\1/' | tr '\n' ' ')" "out err "
+is "an attempt that was not" "$(code 'spillway logs --attempt 9 "$id"')" 3
+like "events" "$(spillway events --job "$id")" "task.ended +$id +succeeded"
+is "events as JSON, a list" "$(spillway events --json --job "$id" | json 0.kind)" job.submitted
+like "usage" "$(spillway usage)" '^PROJECT .*\n?'
+is "usage as JSON, a list" "$(spillway usage --json | json '*.tasks')" 1
+is "of a time long ago" "$(spillway usage --json --to 400d --from 401d)" "[]"
+like "shares" "$(spillway usage --shares)" "^PROJECT"
+like "top" "$(spillway top --once)" "^$long +long"
+is "top as JSON" "$(spillway top --once --json | json sites.0.name)" local
+is "version, the broker's too" "$(spillway version --json | json broker)" "$(spillway version --json | json version)"
+
+# ---- changing
+is "a wait that is too short" "$(code 'spillway wait --timeout 100ms "$long"')" 8
+is "cancel" "$(code 'spillway cancel "$long"')" 0
+is "a job that did not succeed" "$(code 'spillway wait "$long"')" 1
+like "is named" "$(said)" "^$long: cancelled"
+is "cancelled twice" "$(code 'spillway cancel "$long"')" 5
+held=$(submit --hold -- true)
+is "held at its submission" "$(field "$held" state)" held
+is "released" "$(spillway release --json "$held" | json 0.tasks)" 1
+ok "it runs" 'spillway wait "$held"'
+failed=$(submit -- sh -c 'exit 3')
+is "a failure" "$(code 'spillway wait "$failed"')" 1
+like "is told with its reason" "$(said)" "user-exit \(3\)"
+is "retry" "$(code 'spillway retry "$failed"')" 0
+is "of what succeeded" "$(code 'spillway retry "$id"')" 5
+
+# ---- capacity and administration
+like "sites" "$(spillway sites)" '^local +local +home'
+is "one site as JSON" "$(spillway sites show local --json | json name)" local
+like "for people" "$(spillway sites show local)" '^machine +[0-9]'
+is "probe" "$(spillway sites probe local --json | json name)" local
+is "disable" "$(code 'spillway sites disable local')" 0
+is "is seen" "$(spillway sites show local --json | json mode)" disabled
+is "enable" "$(code 'spillway sites enable local')" 0
+is "audit" "$(code 'spillway sites audit local')" 0
+is "no such site" "$(code 'spillway sites show nowhere')" 3
+worker=$(spillway workers --json | json 0.name)
+like "workers" "$(spillway workers)" "^$worker +local"
+is "one of them" "$(spillway workers show "$worker" --json | json name)" "$worker"
+is "drain" "$(code 'spillway workers drain "$worker"')" 0
+is "no such worker" "$(code 'spillway workers rm nobody')" 3
+token=$(spillway token add --user alice --expires 1d laptop 2>/dev/null)
+like "a token" "$token" '^spillway_[0-9a-f]{64}$'
+like "is listed" "$(spillway token ls)" 'laptop +alice +user.* valid$'
+is "without its secret" "$(spillway token ls --json | grep -c "$token")" 0
+is "revoked" "$(code 'spillway token revoke 1')" 0
+like "is seen" "$(spillway token ls)" 'revoked$'
+is "no such token" "$(code 'spillway token revoke 77')" 3
+is "doctor finds nothing" "$(code 'spillway doctor')" 0
+is "backup" "$(code 'spillway doctor --backup copy.db')" 0
+ok "lies where it was asked for" 'test -s copy.db'
+is "a backup over a file" "$(code 'spillway doctor --backup copy.db')" 5
+is "prune" "$(code 'spillway doctor --prune')" 0
+
+# ---- a name cannot act on a terminal, a full disk is no success
+evil=$(submit --name "$(printf 'tab\\033[2J')" -- true)
+ok "no escape reaches the output" '! spillway ls --all "$evil" | grep -q "$(printf "\\033")"'
+is "a full disk is told" "$(code 'spillway ls --all --json >/dev/full')" 8
+
+# ---- an array's rest, row by row
+array=$(submit --hold --array 3-9:2 -- true)
+is "as one row" "$(spillway ls --json "$array" | json '*.id')" "$array.[3-9:2]"
+is "apart" "$(spillway ls --json --expand "$array" | json '*.id' | tr '\n' ' ')" "$array.3 $array.5 $array.7 $array.9 "
+is "bounded" "$(spillway ls --json --expand --limit 2 "$array" | json '*.id' | tr '\n' ' ')" "$array.3 $array.5 "
+odd=$(submit --hold --array 1,3,5,7,9,11,13,15,17,19,21-40%2 -- true)
+is "of many ranges too" "$(spillway ls --json --expand "$odd" | json '*.index' | tail -n 1)" 40
+is "one of two is not there" "$(code 'spillway cancel 999999 "$odd"')" 3
+is "the other is cancelled all the same" "$(field "$odd" state)" cancelled
+done_testing

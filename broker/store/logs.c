@@ -307,6 +307,7 @@ static int file_read(const char *path, int64_t offset, size_t most, struct buf *
         if (got == 0)
             break;
         out->length += (size_t)got;
+        out->data[out->length] = '\0';
         offset += got;
         most -= (size_t)got;
     }

@@ -8,7 +8,6 @@
 #include <strings.h>
 
 #include "base/io.h"
-#include "base/map.h"
 #include "base/own.h"
 #include "base/utf8.h"
 #include "conf/job_parts.h"
@@ -179,46 +178,53 @@ static void read_input(struct reader *r, const json_t *value, struct input *inpu
         settle_input(r, input);
 }
 
-/* Does a folder on the way to `path` stand among the targets as a file? */
-static const char *file_above(const struct map *targets, const char *path)
+/* '/' before every other character, so that what lies below a path comes right behind it. */
+static int by_target(const void *a, const void *b)
 {
-    char part[1025];
+    const struct input *const *x = a, *const *y = b;
+    const char *s = (*x)->to, *t = (*y)->to;
 
-    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        memcpy(part, path, (size_t)(slash - path));
-        part[slash - path] = '\0';
-        if (map_get_str(targets, part))
-            return ((const struct input *)map_get_str(targets, part))->to;
+    while (*s && *s == *t) {
+        s++;
+        t++;
     }
-    return NULL;
+    if (*s == *t)
+        return *x < *y ? -1 : *x > *y;
+    if (!*s || !*t)
+        return *s ? 1 : -1;
+    if (*s == '/' || *t == '/')
+        return *s == '/' ? -1 : 1;
+    return (unsigned char)*s < (unsigned char)*t ? -1 : 1;
 }
 
-static void refuse_clashes(struct reader *r, struct input *inputs, size_t count)
+/* Neighbours in that order.  A folder's own input and one for a file in it may stand side by side;
+ * what was uploaded is a file, and nothing lies below it. */
+static void refuse_clash(struct reader *r, const struct input *above, const struct input *below,
+                         size_t index)
 {
-    struct map targets = MAP_INIT_STR;
-    const char *above;
+    size_t length = strlen(above->to);
 
-    for (size_t i = 0; i < count; i++) {
-        reader_enter_at(r, i);
-        if (inputs[i].to && map_get_str(&targets, inputs[i].to))
-            reader_problem(r, "give each its own 'to'", "'%.100s' is written by two inputs",
-                           inputs[i].to);
-        else if (inputs[i].to)
-            map_put_str(&targets, inputs[i].to, &inputs[i]);
-        reader_leave(r);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!inputs[i].to || !(above = file_above(&targets, inputs[i].to)))
-            continue;
-        /* A folder's own input and one for a file in it may stand side by side; two uploaded
-         * files may not. */
-        reader_enter_at(r, i);
-        if (((const struct input *)map_get_str(&targets, above))->sha256)
-            reader_problem(r, "give it another 'to'",
-                           "'%.100s' lies below '%.100s', which is a file", inputs[i].to, above);
-        reader_leave(r);
-    }
-    map_fini(&targets);
+    reader_enter_at(r, index);
+    if (strcmp(above->to, below->to) == 0)
+        reader_problem(r, "give each its own 'to'", "'%.100s' is written by two inputs", below->to);
+    else if (above->sha256 && strncmp(above->to, below->to, length) == 0 &&
+             below->to[length] == '/')
+        reader_problem(r, "give it another 'to'", "'%.100s' lies below '%.100s', which is a file",
+                       below->to, above->to);
+    reader_leave(r);
+}
+
+static void refuse_clashes(struct reader *r, const struct input *inputs, size_t count)
+{
+    own_mem const struct input **order = xcalloc(count, sizeof(struct input *));
+    size_t targets = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (inputs[i].to)
+            order[targets++] = &inputs[i];
+    qsort(order, targets, sizeof(struct input *), by_target);
+    for (size_t i = 1; i < targets; i++)
+        refuse_clash(r, order[i - 1], order[i], (size_t)(order[i] - inputs));
 }
 
 void read_inputs(struct reader *r, const struct field *field, const json_t *value, void *slot)

@@ -15,7 +15,8 @@
 const char *const tier_words[] = { "home", "partner", "commercial", NULL };
 const char *const objective_words[] = { "balanced", "time", "cost", NULL };
 
-#define SITE_NAMES .most = 64, .good = is_site_name, .want = "a site's name, or a list of them"
+#define SITE_NAMES \
+    .most = 64, .entries = 256, .good = is_site_name, .want = "a site's name, or a list of them"
 
 static const struct field sites_fields[] = {
     FIELD("prefer", read_texts, struct placement, prefer, SITE_NAMES),
@@ -56,7 +57,8 @@ static void read_cloud_act(struct reader *r, const struct field *field, const js
 static const struct field placement_fields[] = {
     FIELD_SELF("sites", read_sites),
     FIELD("tier", read_word, struct placement, tier, .words = tier_words),
-    FIELD("jurisdiction", read_texts, struct placement, jurisdiction, .good = is_country,
+    FIELD("jurisdiction", read_texts, struct placement, jurisdiction, .entries = 256,
+          .good = is_country,
           .want = "a code of two capital letters such as FR or EU, or a list of them"),
     FIELD("cloud_act", read_cloud_act, struct placement, cloud_act_free),
     FIELD("objective", read_word, struct placement, objective, .words = objective_words),
@@ -130,9 +132,9 @@ static bool is_mail(const char *text)
 
 static const struct field notify_fields[] = {
     FIELD_SELF("on", read_events),
-    FIELD_SELF("webhook", read_texts, .most = 2048, .good = is_http_url,
+    FIELD_SELF("webhook", read_texts, .most = 2048, .entries = 16, .good = is_http_url,
                .want = "an https:// URL, or a list of them"),
-    FIELD_SELF("mail", read_texts, .most = 254, .good = is_mail,
+    FIELD_SELF("mail", read_texts, .most = 254, .entries = 16, .good = is_mail,
                .want = "a mail address, or a list of them"),
     { 0 },
 };

@@ -359,10 +359,11 @@ void read_text(struct reader *r, const struct field *field, const json_t *value,
 void read_texts(struct reader *r, const struct field *field, const json_t *value, void *slot)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1, kept = 0;
+    size_t most = field->entries ? field->entries : STRINGS_MOST;
     char **list;
 
-    if (count > STRINGS_MOST) {
-        reader_problem(r, NULL, "has more than %d entries", STRINGS_MOST);
+    if (count > most) {
+        reader_problem(r, NULL, "has more than %zu entries", most);
         return;
     }
     list = xcalloc(count + 1, sizeof *list);

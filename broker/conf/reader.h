@@ -39,6 +39,7 @@ struct field {
     double least, most; /* of numbers, sizes and spans; `most` also of lengths; 0: see reader.c */
     const char *const *words; /* of read_word: NULL-terminated, in the order of the enum */
     bool (*good)(const char *text);
+    size_t entries;   /* most of a list; 0: see reader.c */
     const char *want; /* what `good` wants, for the message: "a site's name" */
 };
 

@@ -104,15 +104,15 @@ static void read_any_of(struct reader *r, const struct field *field, const json_
         *(const json_t **)slot = value;
 }
 
-#define RESOURCE_FIELDS                                                                   \
-    FIELD("cpus", read_amount, struct resources, cpus, BETWEEN(1, 100000)),               \
-        FIELD("memory", read_open_bytes, struct resources, memory, BETWEEN(MIB, PIB)),    \
-        FIELD("disk", read_open_bytes, struct resources, disk, BETWEEN(MIB, PIB)),        \
-        FIELD("gpus", read_int, struct resources, gpus, BETWEEN(0, 1000)),                \
-        FIELD("gpu_model", read_texts, struct resources, gpu_models, .most = 64,          \
-              .want = "a model, or a list of them"),                                      \
-        FIELD("gpu_memory", read_bytes, struct resources, gpu_memory, BETWEEN(MIB, PIB)), \
-        FIELD("nodes", read_int, struct resources, nodes, BETWEEN(1, 10000)),             \
+#define RESOURCE_FIELDS                                                                         \
+    FIELD("cpus", read_amount, struct resources, cpus, BETWEEN(1, 100000)),                     \
+        FIELD("memory", read_open_bytes, struct resources, memory, BETWEEN(MIB, PIB)),          \
+        FIELD("disk", read_open_bytes, struct resources, disk, BETWEEN(MIB, PIB)),              \
+        FIELD("gpus", read_int, struct resources, gpus, BETWEEN(0, 1000)),                      \
+        FIELD("gpu_model", read_texts, struct resources, gpu_models, .most = 64, .entries = 64, \
+              .want = "a model, or a list of them"),                                            \
+        FIELD("gpu_memory", read_bytes, struct resources, gpu_memory, BETWEEN(MIB, PIB)),       \
+        FIELD("nodes", read_int, struct resources, nodes, BETWEEN(1, 10000)),                   \
         FIELD("walltime", read_span, struct resources, walltime_ms, .least = 1000)
 
 static const struct field any_of_fields[] = { RESOURCE_FIELDS, { 0 } };

@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "broker.h"
 #include "conf/broker.h"
+#include "cron/timer.h"
 
 struct options {
     const char *config, *state, *listen;
@@ -112,6 +113,7 @@ struct daemon {
     struct broker_conf conf;
     struct broker *broker;
     struct api *api;
+    struct timer *timer; /* of schedules */
     sigset_t signals;
 };
 
@@ -154,11 +156,15 @@ static void serve(struct daemon *daemon)
 
 static int start(struct daemon *daemon, struct err *err)
 {
+    struct timer_options schedules = { .store = NULL };
+
     if (broker_open(&daemon->conf, &daemon->broker, err) < 0 ||
         api_open(daemon->broker, &daemon->conf, &daemon->api, err) < 0)
         return -1;
     broker_set_pin(daemon->broker, api_pin(daemon->api));
-    if (broker_start(daemon->broker, err) < 0 || api_start(daemon->api, err) < 0)
+    schedules.store = broker_store(daemon->broker);
+    if (broker_start(daemon->broker, err) < 0 ||
+        timer_start(&schedules, &daemon->timer, err) < 0 || api_start(daemon->api, err) < 0)
         return -1;
     log_info("ready: version=%s socket=%s sites=%zu", SPILLWAY_VERSION, api_socket(daemon->api),
              daemon->conf.site_count);
@@ -198,6 +204,7 @@ static int run(struct options options)
     }
     if (daemon.api)
         api_stop(daemon.api);
+    timer_stop(daemon.timer);
     /* The streams that the API holds open ask the broker, so it goes after them. */
     if (daemon.broker)
         broker_on_events(daemon.broker, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schedule.c - `spillway schedule`: recurring jobs. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -9,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/describe.h"
+#include "cli/schedule.h"
 #include "cli/table.h"
 #include "cron/coming.h"
 #include "cron/plan.h"
@@ -125,6 +127,17 @@ static int next_of_file(const struct args *args, json_t *list, struct err *err)
     return 0;
 }
 
+/* No such file here: one that the broker keeps. */
+static int next_of_name(struct cli *cli, const struct args *args, json_t *list, struct err *err)
+{
+    own_json json_t *times = NULL;
+
+    if (schedule_next_kept(cli, args, &times, err) < 0)
+        return err_wrap(err, "%s (no such file here, so asked of the broker)", args->words[0]);
+    json_array_extend(list, times);
+    return 0;
+}
+
 static void print_coming(struct cli *cli, const json_t *list)
 {
     static const struct column columns[] = {
@@ -150,7 +163,7 @@ static int run_next(struct cli *cli, const struct args *args, struct err *err)
 {
     own_json json_t *list = json_array();
     const char *word = args->word_count ? args->words[0] : NULL;
-    int rc;
+    int rc = 0;
 
     if (args->rest && args->rest[0] && !word)
         rc = next_of_words(args, args->rest, list, err);
@@ -158,6 +171,8 @@ static int run_next(struct cli *cli, const struct args *args, struct err *err)
         return err_set(err, FAULT_INVALID, "give a job file, or a cron line behind '--'");
     else if (strchr(word, ' ') || word[0] == '@')
         rc = next_of_words(args, args->words, list, err);
+    else if (strcmp(word, "-") != 0 && !strchr(word, '/') && access(word, F_OK) != 0)
+        rc = next_of_name(cli, args, list, err);
     else
         rc = next_of_file(args, list, err);
     if (rc < 0)
@@ -180,16 +195,18 @@ static const struct option next_options[] = {
     { "timezone", 0, "ZONE", "of a cron line, such as Europe/Paris (default UTC)",
       COMPLETES_NOTHING },
     { "name", 0, "NAME", "of a cron line: what H is hashed from", COMPLETES_NOTHING },
+    { "user", 'u', "USER", "of NAME: whose (for those who see others')", COMPLETES_NOTHING },
     { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
 };
 
 static const struct command command_schedule_next = {
     .name = "next",
     .help = "show the coming times, in the schedule's zone and in UTC",
-    .synopsis = "[OPTIONS] FILE | -- CRON LINE",
+    .synopsis = "[OPTIONS] FILE | NAME | -- CRON LINE",
     .text =
-        "Shows when a schedule will fire, without adding anything.  A job file needs no broker.  "
-        "Times that daylight saving skips or repeats are remarked on.",
+        "Shows when a schedule will fire, without adding anything.  A job file needs no broker; a "
+        "NAME is a schedule that the broker keeps.  Times that daylight saving skips or repeats "
+        "are remarked on.",
     .options = next_options,
     .example = "spillway schedule next nightly.yaml -n 3\n"
                "spillway schedule next --timezone Europe/Paris -- '30 2 * * mon-fri'",
@@ -201,11 +218,21 @@ static const struct command command_schedule_next = {
     .run = run_next,
 };
 
-static const struct command *const schedule_commands[] = { &command_schedule_next, NULL };
+static const struct command *const schedule_commands[] = {
+    &command_schedule_add,     &command_schedule_ls,
+    &command_schedule_show,    &command_schedule_next,
+    &command_schedule_pause,   &command_schedule_resume,
+    &command_schedule_trigger, &command_schedule_history,
+    &command_schedule_rm,      NULL,
+};
 
 const struct command command_schedule = {
     .name = "schedule",
-    .help = "recurring jobs: when they run",
+    .help = "recurring jobs: add, list, see coming times, pause, run now",
     .synopsis = "COMMAND ...",
+    .text = "A job file with a `schedule:` recurs once it is added.  docs/schedules.md has the "
+            "whole of "
+            "what a schedule can say.",
+    .example = "spillway schedule add nightly.yaml\nspillway schedule ls",
     .subs = schedule_commands,
 };

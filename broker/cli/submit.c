@@ -160,13 +160,13 @@ static int choose_key(const struct args *args, char out[KEY_MOST + 1], struct er
 }
 
 static int post(struct cli *cli, const struct args *args, const struct drafts *drafts,
-                json_t **answer, struct err *err)
+                const char *path, json_t **answer, struct err *err)
 {
     own_json json_t *body = make_body(args, drafts);
     own_str char *text = json_dumps(body, JSON_COMPACT);
     own_reply struct reply reply = REPLY_INIT;
     char key[KEY_MOST + 1];
-    struct call call = { .method = "POST", .path = "/v1/jobs", .body = text, .key = key };
+    struct call call = { .method = "POST", .path = path, .body = text, .key = key };
 
     if (!text)
         return err_set(err, FAULT_INTERNAL, "the request cannot be written as JSON");
@@ -184,6 +184,12 @@ static int post(struct cli *cli, const struct args *args, const struct drafts *d
 int submit_drafts(struct cli *cli, const struct args *args, struct drafts *drafts, json_t **answer,
                   struct err *err)
 {
+    return submit_drafts_to(cli, args, drafts, "/v1/jobs", answer, err);
+}
+
+int submit_drafts_to(struct cli *cli, const struct args *args, struct drafts *drafts,
+                     const char *path, json_t **answer, struct err *err)
+{
     own_uploads struct uploads uploads = UPLOADS_INIT;
     size_t i;
     json_t *warning;
@@ -193,7 +199,7 @@ int submit_drafts(struct cli *cli, const struct args *args, struct drafts *draft
     /* What is only asked about needs no bytes there. */
     if (args_has(args, "dry-run"))
         uploads_free(&uploads);
-    if (uploads_send(cli, &uploads, err) < 0 || post(cli, args, drafts, answer, err) < 0)
+    if (uploads_send(cli, &uploads, err) < 0 || post(cli, args, drafts, path, answer, err) < 0)
         return -1;
     json_array_foreach(json_object_get(*answer, "warnings"), i,
                        warning) if (json_is_string(warning))

@@ -14,5 +14,8 @@ struct cli;
  * refuses. */
 int submit_drafts(struct cli *cli, const struct args *args, struct drafts *drafts, json_t **answer,
                   struct err *err);
+/* The same to another path that takes descriptions: "/v1/schedules". */
+int submit_drafts_to(struct cli *cli, const struct args *args, struct drafts *drafts,
+                     const char *path, json_t **answer, struct err *err);
 
 #endif

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schedules.c - recurring jobs: added, listed, paused, triggered, removed.
+ *
+ * A description is checked as a submission is (submit.c); its schedule is checked here, so that a
+ * rule that is kept can be used.  A name is its user's own: `user` in the query says whose, for
+ * those who see others' schedules. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/request.h"
+#include "api/server.h"
+#include "api/submit.h"
+#include "api/task_json.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/utf8.h"
+#include "cron/civil.h"
+#include "cron/coming.h"
+#include "cron/run.h"
+#include "store/schedules.h"
+
+#define PAGE_MOST    10000
+#define HISTORY_MOST 10000
+#define NEXT_MOST    10000
+#define REASON_MOST  200 /* bytes of a pause's reason */
+
+/* ---- adding ---------------------------------------------------------------------------------- */
+
+static void add_error(json_t *errors, size_t number, const char *key, const struct err *err)
+{
+    char pointer[120];
+    const char *words = err->text, *colon = strstr(words, ": "), *cut;
+    own_json json_t *entry = json_object();
+
+    snprintf(pointer, sizeof pointer, "/jobs/%zu%s", number, key);
+    /* "cron: hour: ..." begins with the key at fault. */
+    if (colon && strcspn(words, " ") > (size_t)(colon - words) && !strchr(key + 1, '/')) {
+        snprintf(pointer, sizeof pointer, "/jobs/%zu%s/%.*s", number, key, (int)(colon - words),
+                 words);
+        words = colon + 2;
+    }
+    cut = strstr(words, "; ");
+    json_object_set_new(entry, "pointer", json_string(pointer));
+    json_object_set_new(entry, "detail",
+                        cut ? json_stringn(words, (size_t)(cut - words)) : json_string(words));
+    if (cut)
+        json_object_set_new(entry, "suggestion", json_string(cut + 2));
+    json_array_append(errors, entry);
+}
+
+/* The schedule of one description made ready; a fault is added to `errors`. */
+static void read_one(const struct submit *submit, size_t number, int64_t now_s,
+                     struct schedule_put *put, json_t *errors)
+{
+    const struct submit_job *job = &submit->jobs[number];
+    const struct new_job *row = &submit->rows[number];
+    own_zone struct zone *zone = NULL;
+    struct cron_mark mark = { now_s, CRON_NEVER };
+    struct cron_time next;
+    struct plan plan = { .seed = 0 };
+    struct err err = ERR_INIT;
+
+    *put = (struct schedule_put){ .name = row->name,
+                                  .project = row->project,
+                                  .user = row->user,
+                                  .spec = job->text,
+                                  .mark_utc = mark.utc,
+                                  .mark_local = mark.local,
+                                  .blobs = job->blobs };
+    if (!job->spec.schedule)
+        err_set(&err, FAULT_INVALID,
+                "has no schedule; say when it is to run, as in schedule: "
+                "{cron: \"0 3 * * *\"}");
+    else if (plan_parse(job->spec.schedule, plan_seed(row->project, row->name), &plan, &err) == 0 &&
+             zone_load(plan_zone(job->spec.schedule), &zone, &err) < 0)
+        err_wrap(&err, "timezone");
+    else if (zone && plan_next(&plan, zone, mark, &next) != 0)
+        err_set(&err, FAULT_INVALID, "never fires from now on; see `spillway schedule next`");
+    if (err.fault != FAULT_NONE)
+        add_error(errors, number, job->spec.schedule ? "/schedule" : "", &err);
+    if (!name_is_fit(row->name)) {
+        err_set(&err, FAULT_INVALID,
+                "a schedule's name has 1 to 128 printable bytes, no ',' or '/'");
+        add_error(errors, number, "/name", &err);
+    }
+    put->paused = plan.paused;
+    put->pause_after = plan.pause_after;
+    put->keep = plan.keep;
+    put->late_ms = plan.late_ms;
+}
+
+static void check_names(const struct schedule_put *list, size_t count, json_t *errors)
+{
+    struct map names = MAP_INIT_STR;
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < count; i++) {
+        if (map_put_str(&names, list[i].name, (void *)(uintptr_t)&list[i])) {
+            err_set(&err, FAULT_INVALID, "'%s' stands here twice; give each its own name",
+                    list[i].name);
+            add_error(errors, i, "/name", &err);
+        }
+    }
+    map_fini(&names);
+}
+
+static void put_list_free(struct schedule_put *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((void *)(uintptr_t)list[i].rule);
+    free(list);
+}
+
+static int put_all(struct request *request, const struct submit *submit, struct err *err)
+{
+    struct buf *out = &request->reply.body;
+    struct schedule_put *list = xcalloc(submit->count, sizeof *list);
+    json_t *errors = json_array();
+    int64_t now_s = clock_wall_ms() / 1000;
+    unsigned status = 200;
+    int rc = 0;
+
+    for (size_t i = 0; i < submit->count; i++) {
+        read_one(submit, i, now_s, &list[i], errors);
+        if (submit->jobs[i].spec.schedule)
+            list[i].rule = json_canonical(submit->jobs[i].spec.schedule);
+    }
+    check_names(list, submit->count, errors);
+    if (json_array_size(errors) > 0)
+        rc = err_set(err, FAULT_INVALID, "%s: %s; nothing was added",
+                     json_string_value(json_object_get(json_array_get(errors, 0), "pointer")),
+                     json_string_value(json_object_get(json_array_get(errors, 0), "detail")));
+    else if (!submit->dry_run)
+        rc = store_schedule_put(request->api->store, list, submit->count, err);
+    buf_puts(out, "{\"schedules\":[");
+    for (size_t i = 0; rc == 0 && i < submit->count; i++) {
+        status = list[i].added ? 201 : status;
+        buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
+        buf_put_json(out, list[i].name);
+        put_i64(out, "version", list[i].version);
+        put_str(out, "result", list[i].added ? "added" : list[i].changed ? "changed" : "same");
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "]}");
+    put_list_free(list, submit->count);
+    if (rc < 0 && json_array_size(errors) > 0)
+        request_extra(request, "errors", errors);
+    else
+        json_decref(errors);
+    return rc < 0 ? -1 : reply_body(request, status, NULL);
+}
+
+static void free_submit(void *state)
+{
+    submit_free(state);
+    free(state);
+}
+
+int schedules_add(struct request *request, struct err *err)
+{
+    struct submit *submit = xcalloc(1, sizeof *submit);
+    struct policy *policy;
+    json_t *root, *errors = NULL;
+    int rc;
+
+    request->state = submit;
+    request->free_state = free_submit;
+    root = request_json(request, err);
+    if (!root)
+        return -1;
+    policy = api_policy(request->api);
+    rc = submit_read(root, policy, request->caller, submit, &errors, err);
+    policy_unref(policy);
+    if (errors)
+        request_extra(request, "errors", errors);
+    return rc < 0 ? -1 : put_all(request, submit, err);
+}
+
+/* ---- one as JSON ----------------------------------------------------------------------------- */
+
+static void put_seconds(struct buf *out, const char *key, int64_t seconds, bool known)
+{
+    char text[CIVIL_BYTES];
+
+    put_str(out, key, known ? civil_format(seconds, CIVIL_UTC, text, sizeof text) : NULL);
+}
+
+static const char *state_name(const struct schedule_row *row, bool has_next)
+{
+    if (row->paused == SCHEDULE_PAUSED)
+        return "paused";
+    if (row->paused == SCHEDULE_FAILING)
+        return "failing";
+    return has_next ? "active" : "ended";
+}
+
+/* Zones of one answer: few, while schedules may be many. */
+struct zones {
+    struct map by_name;
+};
+
+static const struct zone *zone_get(struct zones *zones, const char *name)
+{
+    struct zone *zone = map_get_str(&zones->by_name, name);
+
+    if (!zone && zone_load(name, &zone, NULL) == 0)
+        map_put_str(&zones->by_name, zone_name(zone), zone);
+    return zone;
+}
+
+static void zones_fini(struct zones *zones)
+{
+    struct zone *zone;
+
+    for (size_t i = 0; (zone = map_next(&zones->by_name, &i));)
+        zone_free(zone);
+    map_fini(&zones->by_name);
+}
+
+static void put_last(struct buf *out, const struct schedule_row *row, const struct plan *plan)
+{
+    if (!row->last_job) {
+        buf_puts(out, ",\"last\":null");
+        return;
+    }
+    buf_printf(out, ",\"last\":{\"job\":%" PRId64, row->last_job);
+    put_seconds(out, "time", row->last_s, true);
+    put_str(out, "state",
+            row->last_state < 0 ? NULL : task_state_name((enum task_state)row->last_state));
+    put_i64(out, "late_ms", row->last_at_ms - plan_start(plan, row->last_s) * 1000);
+    buf_putc(out, '}');
+}
+
+static void put_row(struct buf *out, const struct schedule_row *row, struct zones *zones)
+{
+    own_json json_t *rule = json_parse(row->rule, strlen(row->rule), NULL);
+    const struct zone *zone = zone_get(zones, plan_zone(rule));
+    struct cron_mark mark = { row->mark_utc, row->mark_local };
+    struct cron_time next = { 0 };
+    struct plan plan = { .seed = 0 };
+    bool usable, has_next;
+
+    usable = zone && plan_parse(rule, plan_seed(row->project, row->name), &plan, NULL) == 0;
+    has_next = usable && plan_next(&plan, zone, mark, &next) == 0;
+    buf_puts(out, "{\"name\":");
+    buf_put_json(out, row->name);
+    put_str(out, "user", row->user);
+    put_str(out, "project", row->project);
+    put_str(out, "state", usable ? state_name(row, has_next) : "broken");
+    put_str(out, "why", row->paused_why);
+    put_i64(out, "version", row->version);
+    put_time(out, "created", row->created_ms);
+    put_time(out, "updated", row->updated_ms);
+    put_str(out, "timezone", plan_zone(rule));
+    put_seconds(out, "next", plan_start(&plan, next.utc), has_next && !row->paused);
+    put_last(out, row, &plan);
+    put_i64(out, "failures", row->failures);
+    put_seconds(out, "previous_success", row->success_s, row->success_s != 0);
+    buf_printf(out, ",\"schedule\":%s", row->rule);
+    if (row->spec)
+        buf_printf(out, ",\"description\":%s", row->spec);
+    buf_putc(out, '}');
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+struct listing {
+    struct request *request;
+    struct zones zones;
+    const char *user; /* NULL: all that the caller sees */
+    int64_t limit, count, last;
+    bool more;
+};
+
+static bool list_row(void *arg, const struct schedule_row *row)
+{
+    struct listing *listing = arg;
+    struct buf *out = &listing->request->reply.body;
+
+    if (!caller_sees(listing->request->caller, row->user, row->project) ||
+        (listing->user && strcmp(listing->user, row->user) != 0))
+        return true;
+    listing->more = listing->count == listing->limit;
+    if (listing->more)
+        return false;
+    buf_puts(out, listing->count++ ? "," : "");
+    listing->last = row->id;
+    put_row(out, row, &listing->zones);
+    return true;
+}
+
+int schedules_list(struct request *request, struct err *err)
+{
+    struct listing listing = { .request = request,
+                               .zones.by_name = MAP_INIT_STR,
+                               .user = query_get(&request->query, "user"),
+                               .limit = 1000 };
+    int64_t after = 0;
+    int rc;
+
+    if (query_i64(&request->query, "limit", 1, PAGE_MOST, &listing.limit, err) < 0 ||
+        query_i64(&request->query, "cursor", 0, INT64_MAX, &after, err) < 0)
+        return -1;
+    buf_puts(&request->reply.body, "{\"schedules\":[");
+    rc = store_schedules(request->api->store, after, list_row, &listing, err);
+    zones_fini(&listing.zones);
+    if (rc < 0)
+        return -1;
+    if (listing.more)
+        buf_printf(&request->reply.body, "],\"cursor\":\"%" PRId64 "\"}", listing.last);
+    else
+        buf_puts(&request->reply.body, "],\"cursor\":null}");
+    return reply_body(request, 200, NULL);
+}
+
+/* ---- one of them ----------------------------------------------------------------------------- */
+
+/* What a handler does with the row; returns 0, or -1 with a fault. */
+typedef int with_row(struct request *request, const struct schedule_row *row, struct err *err);
+
+struct visit {
+    struct request *request;
+    with_row *with;
+    struct err *err;
+    bool found;
+    int rc;
+};
+
+static bool visit_row(void *arg, const struct schedule_row *row)
+{
+    struct visit *visit = arg;
+
+    if (!caller_sees(visit->request->caller, row->user, row->project))
+        return false;
+    visit->found = true;
+    visit->rc = visit->with(visit->request, row, visit->err);
+    return false;
+}
+
+static int find_and(struct request *request, with_row *with, struct err *err)
+{
+    const char *user = query_get(&request->query, "user"), *name = request->params[0];
+    struct visit visit = { .request = request, .with = with, .err = err };
+    int64_t id = 0;
+    int rc;
+
+    user = user ? user : request->caller->user;
+    rc = store_schedule_find(request->api->store, user, name, &id, err);
+    if (rc < 0 || (rc == 0 && store_schedule(request->api->store, id, visit_row, &visit, err) < 0))
+        return -1;
+    if (!visit.found)
+        return err_set(err, FAULT_NOT_FOUND,
+                       "no schedule '%.128s' of %.128s; see `spillway schedule ls`", name, user);
+    return visit.rc;
+}
+
+static int show(struct request *request, const struct schedule_row *row, struct err *err)
+{
+    struct zones zones = { .by_name = MAP_INIT_STR };
+    own_buf struct buf spec = BUF_INIT(2 * JOB_BYTES_MOST);
+    struct schedule_row shown = *row;
+    int64_t version = row->version;
+    int rc;
+
+    if (query_i64(&request->query, "version", 1, INT32_MAX, &version, err) < 0)
+        return -1;
+    if (version != row->version) {
+        rc = store_schedule_spec(request->api->store, row->id, (int)version, &spec, err);
+        if (rc != 0)
+            return rc < 0 ? -1
+                          : err_set(err, FAULT_NOT_FOUND,
+                                    "'%s' has no version %" PRId64 ", or its runs were pruned",
+                                    row->name, version);
+        shown.spec = buf_text(&spec);
+        shown.version = (int)version;
+    }
+    put_row(&request->reply.body, &shown, &zones);
+    zones_fini(&zones);
+    return reply_body(request, 200, NULL);
+}
+
+int schedule_show(struct request *request, struct err *err)
+{
+    return find_and(request, show, err);
+}
+
+static int next(struct request *request, const struct schedule_row *row, struct err *err)
+{
+    own_json json_t *rule = json_parse(row->rule, strlen(row->rule), err);
+    own_json json_t *list = json_array();
+    own_zone struct zone *zone = NULL;
+    const char *from = query_get(&request->query, "from");
+    struct cron_mark mark = { clock_wall_ms() / 1000, CRON_NEVER };
+    struct plan plan;
+    int64_t count = 10;
+
+    if (!rule || query_i64(&request->query, "count", 1, NEXT_MOST, &count, err) < 0 ||
+        plan_parse(rule, plan_seed(row->project, row->name), &plan, err) < 0 ||
+        zone_load(plan_zone(rule), &zone, err) < 0)
+        return -1;
+    if (from && coming_from(from, zone, &mark.utc, err) < 0) {
+        request_field(request, "from");
+        return err_wrap(err, "from");
+    }
+    coming_list(&plan, zone, row->name, mark, count, list);
+    return reply_json(request, 200, json_pack("{s:O}", "times", list));
+}
+
+int schedule_next(struct request *request, struct err *err)
+{
+    return find_and(request, next, err);
+}
+
+/* ---- history --------------------------------------------------------------------------------- */
+
+static bool put_firing(void *arg, const struct firing_row *row)
+{
+    static const char *const outcomes[] = { "fired", "skipped", "refused", "missed" };
+    struct listing *listing = arg;
+    struct buf *out = &listing->request->reply.body;
+    bool is_known = (size_t)row->outcome < array_len(outcomes);
+
+    listing->more = listing->count == listing->limit;
+    if (listing->more)
+        return false;
+    buf_printf(out, "%s{\"version\":%d", listing->count++ ? "," : "", row->version);
+    listing->last = row->instant;
+    put_seconds(out, "time", row->instant, true);
+    put_time(out, "at", row->at_ms);
+    put_str(out, "outcome", is_known ? outcomes[row->outcome] : NULL);
+    put_i64_or_null(out, "job", row->job, row->job != 0);
+    put_str(out, "state", row->state < 0 ? NULL : task_state_name((enum task_state)row->state));
+    put_time(out, "ended", row->job ? row->ended_ms : 0);
+    buf_printf(out, ",\"manual\":%s,\"late\":%s", row->manual ? "true" : "false",
+               row->late ? "true" : "false");
+    put_i64(out, "missed", row->missed);
+    put_seconds(out, "missed_first", row->missed_first, row->missed != 0);
+    put_str(out, "why", row->why);
+    buf_putc(out, '}');
+    return true;
+}
+
+static int history(struct request *request, const struct schedule_row *row, struct err *err)
+{
+    struct listing listing = { .request = request, .limit = 100 };
+    int64_t before = INT64_MAX;
+
+    if (query_i64(&request->query, "limit", 1, HISTORY_MOST, &listing.limit, err) < 0 ||
+        query_i64(&request->query, "cursor", INT64_MIN, INT64_MAX, &before, err) < 0)
+        return -1;
+    buf_puts(&request->reply.body, "{\"firings\":[");
+    if (store_firings(request->api->store, row->id, before, listing.limit + 1, put_firing, &listing,
+                      err) < 0)
+        return -1;
+    if (listing.more)
+        buf_printf(&request->reply.body, "],\"cursor\":\"%" PRId64 "\"}", listing.last);
+    else
+        buf_puts(&request->reply.body, "],\"cursor\":null}");
+    return reply_body(request, 200, NULL);
+}
+
+int schedule_history(struct request *request, struct err *err)
+{
+    return find_and(request, history, err);
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+static int answer(struct request *request, const struct schedule_row *row, const char *state)
+{
+    return reply_json(request, 200, json_pack("{s:s, s:s}", "name", row->name, "state", state));
+}
+
+static int set_pause(struct request *request, const struct schedule_row *row,
+                     enum schedule_pause paused, const char *why, struct err *err)
+{
+    int rc = store_schedule_pause(request->api->store, row->id, paused, why, clock_wall_ms() / 1000,
+                                  CRON_NEVER, err);
+
+    if (rc > 0)
+        return err_set(err, FAULT_NOT_FOUND, "schedule '%s' was removed meanwhile", row->name);
+    log_info("schedule=\"%s\" of=\"%s\" %s by=\"%s\"", row->name, row->user,
+             paused == SCHEDULE_RUNS ? "resumed" : "paused", request->caller->user);
+    return rc < 0 ? -1 : answer(request, row, paused == SCHEDULE_RUNS ? "active" : "paused");
+}
+
+static int pause_row(struct request *request, const struct schedule_row *row, struct err *err)
+{
+    own_json json_t *body = request_json(request, err);
+    const char *reason = NULL;
+    char why[REASON_MOST + SCHEDULE_NAME_MOST + 16];
+
+    if (!body || json_opt_str(body, "reason", &reason, err) < 0)
+        return -1;
+    snprintf(why, sizeof why, "by %.128s%s%.*s", request->caller->user, reason ? ": " : "",
+             REASON_MOST, reason ? reason : "");
+    utf8_trim_end(why);
+    return set_pause(request, row, SCHEDULE_PAUSED, why, err);
+}
+
+int schedule_pause(struct request *request, struct err *err)
+{
+    return find_and(request, pause_row, err);
+}
+
+static int resume_row(struct request *request, const struct schedule_row *row, struct err *err)
+{
+    return set_pause(request, row, SCHEDULE_RUNS, NULL, err);
+}
+
+int schedule_resume(struct request *request, struct err *err)
+{
+    return find_and(request, resume_row, err);
+}
+
+static int trigger_row(struct request *request, const struct schedule_row *row, struct err *err)
+{
+    int64_t job = 0;
+
+    if (run_trigger(request->api->store, row, request->caller->user, clock_wall_ms() / 1000, &job,
+                    err) < 0)
+        return -1;
+    return reply_json(request, 201,
+                      json_pack("{s:s, s:I}", "name", row->name, "job", (json_int_t)job));
+}
+
+int schedule_trigger(struct request *request, struct err *err)
+{
+    return find_and(request, trigger_row, err);
+}
+
+static int rm_row(struct request *request, const struct schedule_row *row, struct err *err)
+{
+    if (store_schedule_rm(request->api->store, row->id, request->caller->user, err) < 0)
+        return -1;
+    log_info("schedule=\"%s\" of=\"%s\" removed by=\"%s\"", row->name, row->user,
+             request->caller->user);
+    return answer(request, row, "removed");
+}
+
+int schedule_rm(struct request *request, struct err *err)
+{
+    return find_and(request, rm_row, err);
+}

@@ -106,7 +106,7 @@ static void a_blob_without_its_file_is_found(void **state)
 /* ---- the copy */
 
 struct busy {
-    struct fixture *f;
+    struct store *store;
     atomic_bool stop;
     int64_t submitted;
 };
@@ -116,7 +116,11 @@ static void *submit_on(void *arg)
     struct busy *busy = arg;
 
     while (!atomic_load(&busy->stop)) {
-        submit(busy->f, plain_job("meanwhile"));
+        struct new_job job = plain_job("meanwhile");
+        struct submission submission = { .jobs = &job, .count = 1, .user = job.user };
+
+        if (store_submit(busy->store, &submission, NULL) < 0)
+            break;
         busy->submitted++;
     }
     return NULL;
@@ -125,7 +129,7 @@ static void *submit_on(void *arg)
 static void a_copy_is_whole_while_all_goes_on(void **state)
 {
     struct fixture *f = *state;
-    struct busy busy = { .f = f };
+    struct busy busy = { .store = f->store };
     struct fixture copy = { .store = NULL };
     own_str char *to = NULL;
     own_buf struct buf report = BUF_INIT(0);

@@ -58,11 +58,43 @@ _spillway_tables() {
     'schedule')
         swopts=' --url --token-file --json --no-color --help --version'
         swvals=' --url= --token-file=file'
-        swwords=':next' ;;
-    'schedule next')
-        swopts=' --count --from --timezone --name --url --token-file --json --no-color --help --version'
-        swvals=' --count= -n= --from= --timezone= --name= --url= --token-file=file'
+        swwords=':add ls show next pause resume trigger history rm' ;;
+    'schedule add')
+        swopts=' --url --token-file --json --no-color --help --version'
+        swvals=' --url= --token-file=file'
         swwords='file' ;;
+    'schedule ls')
+        swopts=' --user --url --token-file --json --no-color --help --version'
+        swvals=' --user= -u= --url= --token-file=file'
+        swwords='' ;;
+    'schedule show')
+        swopts=' --user --version --url --token-file --json --no-color --help --version'
+        swvals=' --user= -u= --version= --url= --token-file=file'
+        swwords='' ;;
+    'schedule next')
+        swopts=' --count --from --timezone --name --user --url --token-file --json --no-color --help --version'
+        swvals=' --count= -n= --from= --timezone= --name= --user= -u= --url= --token-file=file'
+        swwords='file' ;;
+    'schedule pause')
+        swopts=' --user --reason --url --token-file --json --no-color --help --version'
+        swvals=' --user= -u= --reason= --url= --token-file=file'
+        swwords='' ;;
+    'schedule resume')
+        swopts=' --user --url --token-file --json --no-color --help --version'
+        swvals=' --user= -u= --url= --token-file=file'
+        swwords='' ;;
+    'schedule trigger')
+        swopts=' --user --url --token-file --json --no-color --help --version'
+        swvals=' --user= -u= --url= --token-file=file'
+        swwords='' ;;
+    'schedule history')
+        swopts=' --user --limit --url --token-file --json --no-color --help --version'
+        swvals=' --user= -u= --limit= -n= --url= --token-file=file'
+        swwords='' ;;
+    'schedule rm')
+        swopts=' --user --url --token-file --json --no-color --help --version'
+        swvals=' --user= -u= --url= --token-file=file'
+        swwords='' ;;
     'sites')
         swopts=' --url --token-file --json --no-color --help --version'
         swvals=' --url= --token-file=file'

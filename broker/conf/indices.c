@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* indices.c - the members of an array job, kept as ranges: a million of them are one line. */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -82,29 +83,37 @@ static int settle(struct index_set *set, struct err *err)
     return 0;
 }
 
-int index_set_parse(const char *text, struct index_set *out, struct err *err)
+/* All of `text` into `set`, which has room for as many ranges as there are commas, and one. */
+static int scan_set(const char *text, struct index_set *set, struct err *err)
 {
-    struct index_set set = { 0 };
     const char *s = text;
-    int rc = 0;
 
     do {
         struct index_range range = { 0 };
 
         s = scan_range(s, &range);
-        if (!s || (*s && *s != ',')) {
-            rc =
-                err_set(err, FAULT_INVALID,
-                        "'%.40s' is no set of indices; write it as 0-99, 1-10:2 or 3,5,9-12", text);
-        } else if (set.count == RANGES_MOST) {
-            rc = err_set(err, FAULT_INVALID, "more than %d ranges", RANGES_MOST);
-        } else if ((rc = check_range(&range, err)) == 0) {
-            if ((set.count & (set.count - 1)) == 0)
-                set.ranges = xrealloc(set.ranges, (set.count ? set.count * 2 : 1) * sizeof range);
-            set.ranges[set.count++] = range;
-        }
-    } while (rc == 0 && *s++ == ',');
-    if (rc < 0 || settle(&set, err) < 0) {
+        if (!s || (*s && *s != ','))
+            return err_set(err, FAULT_INVALID,
+                           "'%.40s' is no set of indices; write it as 0-99, 1-10:2 or 3,5,9-12",
+                           text);
+        if (check_range(&range, err) < 0)
+            return -1;
+        set->ranges[set->count++] = range;
+    } while (*s++ == ',');
+    return settle(set, err);
+}
+
+int index_set_parse(const char *text, struct index_set *out, struct err *err)
+{
+    struct index_set set = { 0 };
+    size_t ranges = 1;
+
+    for (const char *s = text; *s; s++)
+        ranges += *s == ',';
+    if (ranges > RANGES_MOST)
+        return err_set(err, FAULT_INVALID, "more than %d ranges", RANGES_MOST);
+    set.ranges = xcalloc(ranges, sizeof *set.ranges);
+    if (scan_set(text, &set, err) < 0) {
         index_set_free(&set);
         return -1;
     }
@@ -122,6 +131,7 @@ int64_t index_set_nth(const struct index_set *set, int64_t position)
 {
     size_t low = 0, high = set->count;
 
+    assert(set->ranges);
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
 

@@ -335,16 +335,15 @@ bool read_printable(struct reader *r, const json_t *value, size_t most, const ch
 
 static bool good_text(struct reader *r, const struct field *field, const json_t *value)
 {
-    const char *list;
+    const char *want = field->want ? field->want : "text", *list;
 
-    if (!read_printable(r, value, field->most > 0 ? (size_t)field->most : TEXT_BYTES,
-                        field->want ? field->want : "text"))
+    if (!read_printable(r, value, field->most > 0 ? (size_t)field->most : TEXT_BYTES, want))
         return false;
     if (!field->good || field->good(json_string_value(value)))
         return true;
-    list = strstr(field->want, ", or a list");
+    list = strstr(want, ", or a list");
     reader_problem(r, NULL, "'%.64s' is not %.*s", json_string_value(value),
-                   (int)(list ? list - field->want : (long)strlen(field->want)), field->want);
+                   (int)(list ? list - want : (long)strlen(want)), want);
     return false;
 }
 

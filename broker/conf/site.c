@@ -35,9 +35,16 @@ static void *entries(struct reader *r, const json_t *value, size_t size, const c
     return NULL;
 }
 
-#define each_entry(at, value)                                       \
-    (void *at = json_object_iter((json_t *)(uintptr_t)(value)); at; \
-     at = json_object_iter_next((json_t *)(uintptr_t)(value), at))
+/* The first entry and the next; iteration wants no const, and changes nothing. */
+static void *first_entry(const json_t *object)
+{
+    return json_object_iter((json_t *)(uintptr_t)object);
+}
+
+static void *next_entry(const json_t *object, void *at)
+{
+    return json_object_iter_next((json_t *)(uintptr_t)object, at);
+}
 
 static void read_models(struct reader *r, const json_t *value, struct site_limits *limits)
 {
@@ -45,16 +52,14 @@ static void read_models(struct reader *r, const json_t *value, struct site_limit
 
     limits->models =
         entries(r, value, sizeof *limits->models, "a number, or a mapping of models to numbers");
-    for
-        each_entry(at, limits->models ? value : NULL)
-        {
-            struct gpu_count *model = &limits->models[limits->model_count++];
+    for (void *at = limits->models ? first_entry(value) : NULL; at; at = next_entry(value, at)) {
+        struct gpu_count *model = &limits->models[limits->model_count++];
 
-            model->model = xstrdup(json_object_iter_key(at));
-            reader_enter(r, json_object_iter_key(at));
-            read_i64(r, &count, json_object_iter_value(at), &model->count);
-            reader_leave(r);
-        }
+        model->model = xstrdup(json_object_iter_key(at));
+        reader_enter(r, json_object_iter_key(at));
+        read_i64(r, &count, json_object_iter_value(at), &model->count);
+        reader_leave(r);
+    }
 }
 
 static void read_limit_gpus(struct reader *r, const struct field *field, const json_t *value,
@@ -91,16 +96,14 @@ static void read_prices(struct reader *r, const struct field *field, const json_
     struct site_conf *conf = slot;
 
     conf->prices = entries(r, value, sizeof *conf->prices, "a mapping of flavors to prices");
-    for
-        each_entry(at, conf->prices ? value : NULL)
-        {
-            struct shape_price *price = &conf->prices[conf->price_count++];
+    for (void *at = conf->prices ? first_entry(value) : NULL; at; at = next_entry(value, at)) {
+        struct shape_price *price = &conf->prices[conf->price_count++];
 
-            price->shape = xstrdup(json_object_iter_key(at));
-            reader_enter(r, json_object_iter_key(at));
-            read_double(r, field, json_object_iter_value(at), &price->hour);
-            reader_leave(r);
-        }
+        price->shape = xstrdup(json_object_iter_key(at));
+        reader_enter(r, json_object_iter_key(at));
+        read_double(r, field, json_object_iter_value(at), &price->hour);
+        reader_leave(r);
+    }
 }
 
 static bool is_currency(const char *text)
@@ -130,16 +133,14 @@ static void read_images(struct reader *r, const struct field *field, const json_
 
     conf->images =
         entries(r, value, sizeof *conf->images, "a mapping of names to the site's own names");
-    for
-        each_entry(at, conf->images ? value : NULL)
-        {
-            struct image_name *image = &conf->images[conf->image_count++];
+    for (void *at = conf->images ? first_entry(value) : NULL; at; at = next_entry(value, at)) {
+        struct image_name *image = &conf->images[conf->image_count++];
 
-            image->name = xstrdup(json_object_iter_key(at));
-            reader_enter(r, json_object_iter_key(at));
-            read_text(r, field, json_object_iter_value(at), &image->here);
-            reader_leave(r);
-        }
+        image->name = xstrdup(json_object_iter_key(at));
+        reader_enter(r, json_object_iter_key(at));
+        read_text(r, field, json_object_iter_value(at), &image->here);
+        reader_leave(r);
+    }
 }
 
 /* ---- gpus: {SHAPE: "MODEL:COUNT"} or {SHAPE: {model, count, memory}}
@@ -172,24 +173,22 @@ static void read_gpus(struct reader *r, const struct field *field, const json_t 
 
     (void)field;
     conf->gpus = entries(r, value, sizeof *conf->gpus, "a mapping of flavors to \"MODEL:COUNT\"");
-    for
-        each_entry(at, conf->gpus ? value : NULL)
-        {
-            struct shape_gpus *gpu = &conf->gpus[conf->gpu_count++];
-            const json_t *item = json_object_iter_value(at);
-            size_t before = r->found;
+    for (void *at = conf->gpus ? first_entry(value) : NULL; at; at = next_entry(value, at)) {
+        struct shape_gpus *gpu = &conf->gpus[conf->gpu_count++];
+        const json_t *item = json_object_iter_value(at);
+        size_t before = r->found;
 
-            gpu->shape = xstrdup(json_object_iter_key(at));
-            gpu->count = 1;
-            reader_enter(r, json_object_iter_key(at));
-            if (json_is_string(item))
-                read_gpu_text(r, json_string_value(item), gpu);
-            else
-                read_level(r, &gpu_level, item, gpu);
-            if (r->found == before && !gpu->model)
-                reader_problem(r, "say which: {model: V100, count: 2}", "needs 'model'");
-            reader_leave(r);
-        }
+        gpu->shape = xstrdup(json_object_iter_key(at));
+        gpu->count = 1;
+        reader_enter(r, json_object_iter_key(at));
+        if (json_is_string(item))
+            read_gpu_text(r, json_string_value(item), gpu);
+        else
+            read_level(r, &gpu_level, item, gpu);
+        if (r->found == before && !gpu->model)
+            reader_problem(r, "say which: {model: V100, count: 2}", "needs 'model'");
+        reader_leave(r);
+    }
 }
 
 /* ---- the entry
@@ -329,19 +328,17 @@ void site_conf_read(struct reader *r, const json_t *value, struct site_conf *out
         reader_problem_type(r, "a mapping with 'name' and 'type'", value);
         return;
     }
-    for
-        each_entry(at, value)
-        {
-            const struct field *field = find_site_field(json_object_iter_key(at));
+    for (void *at = first_entry(value); at; at = next_entry(value, at)) {
+        const struct field *field = find_site_field(json_object_iter_key(at));
 
-            if (!field) {
-                json_object_set(out->driver, json_object_iter_key(at), json_object_iter_value(at));
-                continue;
-            }
-            reader_enter(r, field->key);
-            field->read(r, field, json_object_iter_value(at), (char *)out + field->offset);
-            reader_leave(r);
+        if (!field) {
+            json_object_set(out->driver, json_object_iter_key(at), json_object_iter_value(at));
+            continue;
         }
+        reader_enter(r, field->key);
+        field->read(r, field, json_object_iter_value(at), (char *)out + field->offset);
+        reader_leave(r);
+    }
     for (const char *const *key = (const char *const[]){ "name", "type", NULL }; *key; key++)
         if (!json_object_get(value, *key))
             reader_problem(r, NULL, "needs '%s'", *key);

@@ -141,7 +141,7 @@ static void every_option_leads_to_a_key_that_the_checker_knows(void **state)
 
         for (size_t i = 0; option->word && i < array_len(words); i++)
             value = strcmp(words[i][0], option->word) == 0 ? words[i][1] : value;
-        if (option->values) /* the first of them */
+        if (option->values && option->word) /* one of them */
             value = strcmp(option->word, "TIER") == 0        ? "home"
                     : strcmp(option->name, "objective") == 0 ? "cost"
                     : strcmp(option->name, "notify") == 0    ? "failed"

@@ -32,7 +32,7 @@ BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
-STORE  := store schema db writer tasks submit jobs attempts load read events workers sites blobs logs \
+STORE  := store schema db needs writer tasks submit jobs attempts load read events workers sites blobs logs \
           tokens usage prune care schedules firings
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain
 SITES  := site local
@@ -155,7 +155,7 @@ demo: setup
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(B) examples/demo.sh
 
-BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench sched_bench)
+BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench sched_bench schedule_bench)
 
 $(B)/bench/store_bench: $(B)/obj/tests/bench/store_bench.o $(foreach l,store conf net base,$(call lib,$(l)))
 	@mkdir -p $(@D)
@@ -164,6 +164,10 @@ $(B)/bench/store_bench: $(B)/obj/tests/bench/store_bench.o $(foreach l,store con
 $(B)/bench/sched_bench: $(B)/obj/tests/bench/sched_bench.o $(foreach l,sched base,$(call lib,$(l)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
+
+$(B)/bench/schedule_bench: $(B)/obj/tests/bench/schedule_bench.o $(foreach l,cron store conf net base,$(call lib,$(l)))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lyaml -ljansson -lcrypto -lm
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

@@ -33,8 +33,8 @@ NET    := hash
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db needs writer tasks submit jobs attempts load read events workers sites blobs logs \
-          tokens usage prune care schedules firings
-SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain
+          tokens usage prune care checkpoint schedules firings
+SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
@@ -48,7 +48,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
           attempt env container limits run lease inbox answer sync blob stage outputs upload
 
 UNIT   := api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
-          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
+          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

@@ -118,6 +118,8 @@ static void begin_workers(struct pass *pass)
 
         pw->free = worker->free;
         pw->pool = -1;
+        if (worker->state == WORKER_GONE)
+            continue;
         ps->workers_left++; /* turned into what is left by ledger_open() */
         if (worker->state > WORKER_READY)
             continue;

@@ -453,7 +453,8 @@ static bool look_quota(struct row *row, int64_t count, bool none)
     bool enough = true;
 
     for (size_t w = 0; w < row->pass->snap->worker_count; w++)
-        have += row->pass->snap->workers[w].site == row->out->site;
+        have += row->pass->snap->workers[w].site == row->out->site &&
+                row->pass->snap->workers[w].state != WORKER_GONE;
     for (size_t q = 0; q < site->quota_count; q++) {
         const struct sched_quota *quota = &site->quotas[q];
         int64_t need = quota_need(quota, shape) * count;

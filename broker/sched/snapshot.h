@@ -232,9 +232,10 @@ struct sched_limit {
 
 struct sched_snapshot {
     int64_t now_ms;
-    const struct sched_class *classes;
+    const struct sched_class
+        *classes; /* with ready tasks, or running ones: what users hold counts */
     size_t class_count;
-    const struct sched_worker *workers; /* all that are not gone */
+    const struct sched_worker *workers; /* all there are; gone ones do no harm */
     size_t worker_count;
     const struct sched_site *sites; /* at most SCHED_SITES_MOST */
     size_t site_count;

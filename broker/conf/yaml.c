@@ -18,6 +18,7 @@ struct yaml_node {
     const char *name; /* the key it stands under; NULL in a sequence */
     struct yaml_node *first, *last, *next;
     size_t size; /* nodes, itself included */
+    int height;  /* levels below it */
 };
 
 struct anchor {
@@ -173,6 +174,8 @@ static void node_add(struct yaml_node *parent, struct yaml_node *child)
         parent->first = child;
     parent->last = child;
     parent->size += child->size;
+    if (child->height >= parent->height)
+        parent->height = child->height + 1;
 }
 
 static int read_sequence(struct loader *l, int depth, json_t **out, struct yaml_node *node)
@@ -262,15 +265,23 @@ static int count_nodes(struct loader *l, struct yaml_mark mark, size_t more)
     return 0;
 }
 
-static int read_alias(struct loader *l, json_t **out, struct yaml_node *node)
+static int too_deep(struct loader *l, struct yaml_mark mark)
+{
+    return fault_at(l, mark, "nested deeper than %d levels", YAML_DEPTH_MOST);
+}
+
+static int read_alias(struct loader *l, int depth, json_t **out, struct yaml_node *node)
 {
     const char *name = (const char *)l->event.data.alias.anchor;
     const struct anchor *anchor = map_get_str(&l->anchors, name);
 
     if (!anchor)
         return fault_at(l, node->value, "no anchor &%.100s before this", name);
+    if (depth + anchor->node->height > YAML_DEPTH_MOST)
+        return too_deep(l, node->value);
     if (count_nodes(l, node->value, anchor->node->size) < 0)
         return -1;
+    node->height = anchor->node->height;
     node->first = anchor->node->first;
     node->last = anchor->node->last;
     node->size = anchor->node->size;
@@ -316,9 +327,9 @@ static int read_node(struct loader *l, int depth, json_t **out, struct yaml_node
         return fault_at(l, node->value, "tags (%.40s) are not used here; leave it out",
                         (const char *)event_tag(&l->event));
     if (depth > YAML_DEPTH_MOST)
-        return fault_at(l, node->value, "nested deeper than %d levels", YAML_DEPTH_MOST);
+        return too_deep(l, node->value);
     if (l->event.type == YAML_ALIAS_EVENT)
-        return read_alias(l, out, node);
+        return read_alias(l, depth, out, node);
     if (count_nodes(l, node->value, 1) < 0)
         return -1;
     if (l->event.type == YAML_SCALAR_EVENT)

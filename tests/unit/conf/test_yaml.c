@@ -139,6 +139,26 @@ static void size_depth_and_number_of_documents_are_bounded(void **state)
     assert_non_null(strstr(err.text, "larger than 16 MiB"));
 }
 
+static void aliases_do_not_dig_deeper(void **state)
+{
+    own_buf struct buf text = BUF_INIT(0);
+    struct yaml_docs docs = YAML_DOCS_INIT;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    buf_puts(&text, "a: &a ");
+    for (int i = 0; i < 80; i++)
+        buf_putc(&text, i < 40 ? '[' : ']');
+    buf_puts(&text, "\nb: ");
+    for (int i = 0; i < 40; i++)
+        buf_putc(&text, '[');
+    buf_puts(&text, "*a");
+    for (int i = 0; i < 40; i++)
+        buf_putc(&text, ']');
+    assert_int_equal(yaml_parse(text.data, text.length, &docs, &err), -1);
+    assert_string_equal(err.text, "2:44: nested deeper than 64 levels");
+}
+
 static void a_file_names_itself(void **state)
 {
     struct yaml_docs docs = YAML_DOCS_INIT;
@@ -162,6 +182,7 @@ int main(void)
         cmocka_unit_test(anchors_end_with_their_document),
         cmocka_unit_test(what_is_not_utf8_is_named_where_it_stands),
         cmocka_unit_test(size_depth_and_number_of_documents_are_bounded),
+        cmocka_unit_test(aliases_do_not_dig_deeper),
         cmocka_unit_test(a_file_names_itself),
     };
 

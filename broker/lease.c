@@ -75,7 +75,8 @@ struct gather {
     struct buf *out;
     const struct input *input;
     const char *pattern;
-    int64_t found;
+    char **blobs; /* of what was found; NULL-terminated */
+    size_t found;
     bool is_array;
     int64_t index; /* of the task whose files are being listed */
     struct err *err;
@@ -105,7 +106,9 @@ static bool gather_output(void *arg, const struct output_row *row)
     else
         to = xasprintf("%s/%s", folder, row->path);
     put_input(gather->out, to, row->sha256, row->size, row->mode);
-    gather->found++;
+    gather->blobs = xrealloc(gather->blobs, (gather->found + 2) * sizeof(char *));
+    gather->blobs[gather->found++] = xstrdup(row->sha256);
+    gather->blobs[gather->found] = NULL;
     return true;
 }
 
@@ -155,6 +158,7 @@ static int put_job_files(struct leases *leases, int64_t job, const struct input 
     struct gather gather = { .leases = leases, .out = out, .input = input, .err = err };
     struct ls_filter filter = { .all = true, .limit = JOB_TASKS_MOST };
     own_buf struct buf cursor = BUF_INIT(0);
+    int rc;
 
     if (!slash)
         return err_set(err, FAULT_INVALID, "input '%s' names no file: write job:NAME/PATTERN",
@@ -168,11 +172,16 @@ static int put_job_files(struct leases *leases, int64_t job, const struct input 
                        "input '%s': the job is not among those it waits for (after:)", input->from);
     filter.job = find.found;
     if (store_ls(leases->store, &filter, gather_task, &gather, &cursor, err) < 0 || gather.rc < 0)
-        return -1;
-    if (!gather.found)
-        return err_set(err, FAULT_NOT_FOUND, "input '%s': job %lld left no such file", input->from,
-                       (long long)find.found);
-    return 0;
+        rc = -1;
+    else if (!gather.found)
+        rc = err_set(err, FAULT_NOT_FOUND, "input '%s': job %lld left no such file", input->from,
+                     (long long)find.found);
+    else
+        rc = store_job_needs(leases->store, job, gather.blobs, err);
+    for (size_t i = 0; i < gather.found; i++)
+        free(gather.blobs[i]);
+    free(gather.blobs);
+    return rc;
 }
 
 /* ---- the parts of the text

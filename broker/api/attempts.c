@@ -166,62 +166,6 @@ int attempt_output_head(struct request *request, struct err *err)
 
 /* ---- inputs */
 
-struct worker_jobs {
-    int64_t *jobs;
-    size_t count, room;
-};
-
-static bool gather_job(void *arg, const struct attempt_row *row)
-{
-    struct worker_jobs *all = arg;
-
-    for (size_t i = 0; i < all->count; i++)
-        if (all->jobs[i] == row->job)
-            return true;
-    if (all->count == all->room) {
-        all->room = all->room ? 2 * all->room : 16;
-        all->jobs = xrealloc(all->jobs, all->room * sizeof *all->jobs);
-    }
-    all->jobs[all->count++] = row->job;
-    return true;
-}
-
-static bool names_input(const char *spec, const char *sha256)
-{
-    own_json json_t *document = json_loads(spec, 0, NULL);
-    const json_t *inputs = json_object_get(document, "inputs");
-
-    for (size_t i = 0; i < json_array_size(inputs); i++) {
-        const char *hash = json_string_value(json_object_get(json_array_get(inputs, i), "sha256"));
-
-        if (hash && strcasecmp(hash, sha256) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* 0: one of the worker's current attempts names it.  1: none does. */
-static int is_input(struct request *request, const char *sha256, struct err *err)
-{
-    struct worker_jobs all = { .jobs = NULL };
-    int rc =
-        store_worker_attempts(request->api->store, request->caller->worker, gather_job, &all, err);
-
-    if (rc == 0)
-        rc = 1;
-    for (size_t i = 0; i < all.count && rc > 0; i++) {
-        own_buf struct buf spec = BUF_INIT(STRINGS_MOST), user = BUF_INIT(STRINGS_MOST);
-        int found = store_spec(request->api->store, all.jobs[i], &spec, &user, err);
-
-        if (found < 0)
-            rc = -1;
-        else if (found == 0 && names_input(buf_text(&spec), sha256))
-            rc = 0;
-    }
-    free(all.jobs);
-    return rc;
-}
-
 int agent_blob_get(struct request *request, struct err *err)
 {
     const char *sha256 = request->params[0];
@@ -229,7 +173,7 @@ int agent_blob_get(struct request *request, struct err *err)
 
     if (!sha256_is_hex(sha256))
         return request_bad(request, err, "sha256: 64 lower-case hex digits are needed");
-    rc = is_input(request, sha256, err);
+    rc = store_worker_needs(request->api->store, request->caller->worker, sha256, err);
     if (rc > 0)
         return not_yours(request, err);
     return rc < 0 ? -1 : blob_reply(request, sha256, err);

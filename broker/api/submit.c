@@ -49,7 +49,8 @@ static void read_blobs(struct submit_job *job, size_t number, json_t *errors)
         const struct input *input = &job->spec.inputs[i];
         char pointer[40];
 
-        if (is_url(input->from))
+        /* fetched by the agent, or what an earlier job leaves: known at the lease */
+        if (is_url(input->from) || strncmp(input->from, "job:", 4) == 0)
             continue;
         if (input->sha256) {
             job->blobs[found++] = input->sha256;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/glob.h"
 #include "base/io.h"
 #include "base/own.h"
 #include "base/utf8.h"
@@ -26,6 +27,12 @@ static bool has_scheme(const char *text)
         strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
     return letters > 1 && strncmp(text + letters, "://", 3) == 0;
+}
+
+/* "job:NAME/PATTERN": what an earlier job has left. */
+static bool is_job(const char *text)
+{
+    return strncmp(text, "job:", 4) == 0;
 }
 
 /* Without "./" in front and '/' behind: "./data/" is "data". */
@@ -48,6 +55,11 @@ static char *default_target(const char *from)
     own_str char *path = NULL;
     const char *base;
 
+    if (is_job(from)) {
+        base = strchr(from, '/') + 1;
+        return glob_is_pattern(base) ? xstrndup(from + 4, (size_t)(base - from) - 5) :
+                                       xstrdup(base);
+    }
     if (is_url(from)) {
         const char *start = strstr(from, "://") + 3, *end = start + strcspn(start, "?#");
 
@@ -79,6 +91,12 @@ static void read_from(struct reader *r, const struct field *field, const json_t 
     if (has_scheme(text) && !is_url(text)) {
         reader_problem(r, "use an https:// URL, or a path on this machine",
                        "'%.60s': this kind of URL cannot be fetched", text);
+        return;
+    }
+    if (is_job(text) && (!strchr(text, '/') || text[4] == '/' ||
+                         !io_path_is_below(strchr(text, '/') + 1))) {
+        reader_problem(r, "write it as job:NAME/results/*.tsv",
+                       "'%.100s' names no files of an earlier job", text);
         return;
     }
     (void)field;
@@ -249,6 +267,43 @@ void read_inputs(struct reader *r, const struct field *field, const json_t *valu
     }
     if (count > 1)
         refuse_clashes(r, spec->inputs, count);
+}
+
+static bool waits_for(const struct job_spec *spec, const char *name, size_t length)
+{
+    char id[24];
+
+    for (size_t i = 0; i < spec->after_count; i++) {
+        const char *waited = spec->after[i].name;
+
+        if (!waited) {
+            snprintf(id, sizeof id, "%lld", (long long)spec->after[i].job);
+            waited = id;
+        }
+        if (strlen(waited) == length && memcmp(waited, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+void check_inputs(struct reader *r, const struct job_spec *spec)
+{
+    for (size_t i = 0; i < spec->input_count; i++) {
+        const char *from = spec->inputs[i].from;
+        size_t length;
+
+        if (!from || !is_job(from))
+            continue;
+        length = strcspn(from + 4, "/");
+        if (waits_for(spec, from + 4, length))
+            continue;
+        reader_enter(r, "inputs");
+        reader_enter_at(r, i);
+        reader_problem(r, "name it under 'after', so that this job waits for it",
+                       "this job does not wait for '%.*s'", (int)length, from + 4);
+        reader_leave(r);
+        reader_leave(r);
+    }
 }
 
 void inputs_free(struct input *inputs, size_t count)

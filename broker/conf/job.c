@@ -268,6 +268,7 @@ int job_spec_parse(const json_t *document, struct job_spec *out, struct problems
         }
         check_signal(&r, out);
         check_after(&r, out);
+        check_inputs(&r, out);
         check_times(&r, out);
     }
     if (r.found == 0) {

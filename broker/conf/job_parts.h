@@ -14,6 +14,8 @@ void resources_fini(struct resources *resources);
 /* inputs.c: files; slots are of a struct job_spec at offset 0. */
 read_value read_inputs, read_outputs;
 extern const struct level inputs_level;
+/* Those that come from other jobs, once `after` is known. */
+void check_inputs(struct reader *r, const struct job_spec *spec);
 void inputs_free(struct input *inputs, size_t count);
 
 /* parts.c: the others; likewise. */

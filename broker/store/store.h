@@ -375,6 +375,11 @@ bool store_blob_owned(struct store *store, const char *owner, const char *sha256
 /* Open for reading: a descriptor, or -1.  Who may is the caller's question. */
 int store_blob_open(struct store *store, const char *sha256, int64_t *size, struct err *err);
 
+/* The job's tasks also read these blobs (NULL-terminated), which an earlier job has left. */
+int store_job_needs(struct store *store, int64_t job, char *const *blobs, struct err *err);
+/* 0: a current attempt of the worker reads the blob; 1: none does. */
+int store_worker_needs(struct store *store, int64_t worker, const char *sha256, struct err *err);
+
 /* Logs of an attempt that are too large to come with its report. */
 int store_log_append(struct store *store, int64_t attempt, int stream, int64_t *offset,
                      const void *data, size_t length, struct err *err);

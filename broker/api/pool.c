@@ -57,7 +57,9 @@ struct pool *pool_new(int threads, int queue_most, pool_run *run)
     for (int i = 0; i < threads && i < THREADS_MOST; i++)
         if (pthread_create(&pool->threads[pool->thread_count], NULL, serve, pool) == 0)
             pool->thread_count++;
+    pthread_mutex_lock(&pool->lock); /* the threads read it */
     pool->stop = pool->thread_count == 0;
+    pthread_mutex_unlock(&pool->lock);
     return pool;
 }
 

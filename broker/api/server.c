@@ -28,8 +28,7 @@
 #define DRAIN_MOST   ((uint64_t)WIRE_BODY_MOST) /* of a refused body */
 #define SUBMIT_SMALL 65536                      /* parsed in place; larger ones go to the pool */
 #define UPLOAD_LARGE ((uint64_t)64 << 20)
-#define STALL_MS     30000 /* for the rest of a head or body, besides ... */
-#define STALL_RATE   1     /* ... one ms for each so many bytes that came */
+#define STALL_RATE   1 /* one ms more for each so many bytes of a body that came */
 
 const int64_t request_buckets_us[7] = { 500, 1000, 5000, 25000, 100000, 500000, 2500000 };
 
@@ -124,6 +123,8 @@ void serve_stalled(void *arg)
 {
     struct api *api = arg;
     int64_t now_ms = clock_mono_ms();
+    const char *address = NULL;
+    int count = 0;
 
     pthread_mutex_lock(&api->peers_lock);
     list_each(at, &api->peers)
@@ -131,14 +132,18 @@ void serve_stalled(void *arg)
         struct peer *peer = list_item(at, struct peer, link);
         int64_t since = atomic_load(&peer->owes_ms);
 
-        if (!since || now_ms - since < STALL_MS + (int64_t)api->idle_s * 1000 +
-                                           atomic_load(&peer->owes_bytes) / STALL_RATE)
+        /* Twice the time that a silent connection has: it is not silent, but slow. */
+        if (!since || now_ms - since <
+                          2000 * (int64_t)api->idle_s + atomic_load(&peer->owes_bytes) / STALL_RATE)
             continue;
         atomic_store(&peer->owes_ms, 0);
         atomic_fetch_add(&api->counts.stalled, 1);
-        log_info("closing a connection that is too slow from=\"%s\"", peer->address);
         shutdown(peer->fd, SHUT_RDWR);
+        address = peer->address;
+        count++;
     }
+    if (count) /* one line, however many */
+        log_info("closing connections that are too slow count=%d last=\"%s\"", count, address);
     pthread_mutex_unlock(&api->peers_lock);
 }
 
@@ -310,12 +315,42 @@ static int too_large(struct request *request, size_t most, struct err *err)
     return err_set(err, FAULT_INVALID, "the body is larger than the limit of %zu bytes", most);
 }
 
+struct framing {
+    int lengths, codings;
+};
+
+static enum MHD_Result count_framing(void *cls, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    struct framing *framing = cls;
+
+    (void)kind;
+    (void)value;
+    framing->lengths += strcasecmp(name, "Content-Length") == 0;
+    framing->codings += strcasecmp(name, "Transfer-Encoding") == 0;
+    return MHD_YES;
+}
+
+/* Where the body ends must not be a matter of opinion: a proxy in between may have another. */
+static int check_framing(struct request *request, struct err *err)
+{
+    struct framing framing = { .lengths = 0 };
+
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_framing, &framing);
+    if (framing.lengths + framing.codings <= 1)
+        return 0;
+    request->length = INT64_MAX; /* nobody knows: answer at once, and close */
+    return request_bad(request, err, "more than one Content-Length or Transfer-Encoding");
+}
+
 static int check_length(struct request *request, struct err *err)
 {
     const char *text = header(request, "Content-Length");
     size_t most = request->body_most = body_most(request);
 
     request->body.cap = most ? most : 1;
+    if (check_framing(request, err) < 0)
+        return -1;
     if (text && parse_i64(text, 0, INT64_MAX, &request->length, NULL) < 0)
         return request_bad(request, err, "Content-Length is not a number");
     if (request->length > 0 && (uint64_t)request->length > most)

@@ -33,7 +33,7 @@ NET    := hash
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db needs writer tasks submit jobs attempts load read events workers sites blobs logs \
-          tokens usage prune care checkpoint schedules firings
+          tokens usage prune care checkpoint schedules firings notices
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
@@ -43,7 +43,7 @@ API    := api server request router routes decode problem policy auth rate pool 
 BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
-          events token doctor version completion manual schedule schedules
+          events token doctor version completion manual schedule schedules simulate simulate_sites simulate_policy
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox answer sync blob stage outputs upload
 

@@ -23,6 +23,7 @@ extern const struct command command_workers;    /* workers.c */
 extern const struct command command_top;        /* top.c */
 extern const struct command command_usage;      /* usage.c */
 extern const struct command command_events;     /* events.c */
+extern const struct command command_simulate;   /* simulate.c */
 extern const struct command command_token;      /* token.c */
 extern const struct command command_doctor;     /* doctor.c */
 extern const struct command command_version;    /* version.c */

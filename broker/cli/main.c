@@ -9,19 +9,15 @@
 
 /* In the order in which a newcomer meets them. */
 const struct command *const commands[] = {
-    &command_submit,   &command_run,
-    &command_ls,       &command_show,
-    &command_explain,  &command_logs,
-    &command_fetch,    &command_wait,
-    &command_cancel,   &command_hold,
-    &command_release,  &command_retry,
-    &command_schedule, &command_sites,
-    &command_workers,  &command_top,
-    &command_usage,    &command_events,
-    &command_token,    &command_doctor,
-    &command_version,  &command_completion,
-    &command_help,     &command_complete,
-    &command_manual,   NULL,
+    &command_submit,   &command_run,        &command_ls,
+    &command_show,     &command_explain,    &command_logs,
+    &command_fetch,    &command_wait,       &command_cancel,
+    &command_hold,     &command_release,    &command_retry,
+    &command_schedule, &command_sites,      &command_workers,
+    &command_top,      &command_usage,      &command_events,
+    &command_simulate, &command_token,      &command_doctor,
+    &command_version,  &command_completion, &command_help,
+    &command_complete, &command_manual,     NULL,
 };
 
 const struct option global_options[] = {

@@ -110,31 +110,36 @@ static void tell_systemd(const char *state)
 
 struct daemon {
     struct options options;
-    struct broker_conf conf;
+    struct broker_conf *conf;
     struct broker *broker;
     struct api *api;
     struct timer *timer; /* of schedules */
     sigset_t signals;
 };
 
+static void conf_free(struct broker_conf *conf)
+{
+    broker_conf_free(conf);
+    free(conf);
+}
+
 static void reload(struct daemon *daemon)
 {
-    struct broker_conf conf = { .file = NULL };
+    struct broker_conf *conf = xcalloc(1, sizeof *conf), *old = daemon->conf;
     struct err err = ERR_INIT;
 
     tell_systemd("RELOADING=1");
-    if (load_conf(&daemon->options, &conf, &err) < 0) {
+    if (load_conf(&daemon->options, conf, &err) < 0) {
         log_error("the configuration stays as it was: %s", err.text);
+        free(conf);
     } else {
-        /* Readers of the old one are done when both have returned. */
-        struct broker_conf old = daemon->conf;
-
-        daemon->conf = conf;
-        if (broker_reload(daemon->broker, &daemon->conf, &err) < 0)
+        if (broker_reload(daemon->broker, conf, &err) < 0)
             log_error("reading the configuration anew: %s", err.text);
-        api_reload(daemon->api, &daemon->conf);
-        broker_conf_free(&old);
-        log_info("configuration read anew: sites=%zu", daemon->conf.site_count);
+        api_reload(daemon->api, conf);
+        /* Readers of the old one are done once both have returned. */
+        daemon->conf = conf;
+        conf_free(old);
+        log_info("configuration read anew: sites=%zu", conf->site_count);
     }
     tell_systemd("READY=1");
 }
@@ -158,16 +163,16 @@ static int start(struct daemon *daemon, struct err *err)
 {
     struct timer_options schedules = { .store = NULL };
 
-    if (broker_open(&daemon->conf, &daemon->broker, err) < 0 ||
-        api_open(daemon->broker, &daemon->conf, &daemon->api, err) < 0)
+    if (broker_open(daemon->conf, &daemon->broker, err) < 0 ||
+        api_open(daemon->broker, daemon->conf, &daemon->api, err) < 0)
         return -1;
     broker_set_pin(daemon->broker, api_pin(daemon->api));
     schedules.store = broker_store(daemon->broker);
-    if (broker_start(daemon->broker, err) < 0 ||
-        timer_start(&schedules, &daemon->timer, err) < 0 || api_start(daemon->api, err) < 0)
+    if (broker_start(daemon->broker, err) < 0 || timer_start(&schedules, &daemon->timer, err) < 0 ||
+        api_start(daemon->api, err) < 0)
         return -1;
     log_info("ready: version=%s socket=%s sites=%zu", SPILLWAY_VERSION, api_socket(daemon->api),
-             daemon->conf.site_count);
+             daemon->conf->site_count);
     tell_systemd("READY=1");
     return 0;
 }
@@ -184,19 +189,20 @@ static void block_signals(sigset_t *signals)
 
 static int run(struct options options)
 {
-    struct daemon daemon = { .options = options };
+    struct daemon daemon = { .options = options, .conf = xcalloc(1, sizeof *daemon.conf) };
     struct err err = ERR_INIT;
     own_fd int lock = -1;
     int rc = 1;
 
     block_signals(&daemon.signals);
-    if (load_conf(&options, &daemon.conf, &err) < 0) {
+    if (load_conf(&options, daemon.conf, &err) < 0) {
         fprintf(stderr, "spillwayd: %s\n", err.text);
+        free(daemon.conf);
         return 2;
     }
-    log_open("spillwayd", (enum log_level)daemon.conf.log_level);
+    log_open("spillwayd", (enum log_level)daemon.conf->log_level);
     umask(0077);
-    if (take_state(daemon.conf.state, &lock, &err) == 0 && start(&daemon, &err) == 0) {
+    if (take_state(daemon.conf->state, &lock, &err) == 0 && start(&daemon, &err) == 0) {
         serve(&daemon);
         rc = 0;
     } else {
@@ -210,7 +216,7 @@ static int run(struct options options)
         broker_on_events(daemon.broker, NULL, NULL);
     broker_close(daemon.broker);
     api_close(daemon.api);
-    broker_conf_free(&daemon.conf);
+    conf_free(daemon.conf);
     return rc;
 }
 

@@ -12,8 +12,9 @@
 
 #define DETAIL_MOST 1000
 
+/* Strings are copied: the body belongs to the thread that read it, and jansson's counts are not all
+ * atomic. */
 struct reports {
-    json_t *body; /* strings point into it */
     struct arena arena;
     struct report *list;
     size_t count;
@@ -101,7 +102,7 @@ static int read_log(struct reports *reports, const json_t *logs, const char *str
         return err_wrap(err, "logs/%s", stream);
     if (*sha256 && !sha256_is_hex(sha256))
         return err_set(err, FAULT_INVALID, "logs/%s/sha256: not a SHA-256", stream);
-    row->sha256 = sha256;
+    row->sha256 = arena_strdup(&reports->arena, sha256);
     if (!data)
         return 0;
     if (strlen(data) > WIRE_LOG_INLINE * 2 || buf_put_unbase64(&bytes, data, strlen(data)) < 0 ||
@@ -118,7 +119,8 @@ static int read_log(struct reports *reports, const json_t *logs, const char *str
     return 0;
 }
 
-static int read_output(const json_t *object, struct output_row *row, struct err *err)
+static int read_output(struct reports *reports, const json_t *object, struct output_row *row,
+                       struct err *err)
 {
     int64_t mode = 0;
 
@@ -132,6 +134,8 @@ static int read_output(const json_t *object, struct output_row *row, struct err 
         return err_set(err, FAULT_INVALID, "path: not a relative path that stays below its folder");
     if (!sha256_is_hex(row->sha256))
         return err_set(err, FAULT_INVALID, "sha256: not a SHA-256");
+    row->path = arena_strdup(&reports->arena, row->path);
+    row->sha256 = arena_strdup(&reports->arena, row->sha256);
     return 0;
 }
 
@@ -149,7 +153,7 @@ static int read_outputs(struct reports *reports, const json_t *object, struct re
         return err_set(err, FAULT_INVALID, "outputs: more than %d files", WIRE_OUTPUTS_MOST);
     rows = arena_alloc(&reports->arena, count * sizeof *rows);
     for (size_t i = 0; i < count; i++)
-        if (read_output(json_array_get(list, i), &rows[i], err) < 0)
+        if (read_output(reports, json_array_get(list, i), &rows[i], err) < 0)
             return err_wrap(err, "outputs/%zu", i);
     report->outputs = rows;
     report->output_count = count;
@@ -171,6 +175,8 @@ static int read_report(struct reports *reports, const json_t *object, struct rep
         return -1;
     if (report->detail && strlen(report->detail) > DETAIL_MOST)
         return err_set(err, FAULT_INVALID, "detail: longer than %d bytes", DETAIL_MOST);
+    if (report->detail)
+        report->detail = arena_strdup(&reports->arena, report->detail);
     if (report->state != TASK_SUCCEEDED)
         return 0;
     if (read_end(object, report, err) < 0 || json_opt_object(object, "logs", &logs, err) < 0 ||
@@ -193,7 +199,6 @@ int reports_parse(const json_t *body, struct reports **out, struct err *err)
     if (json_array_size(list) > WIRE_REPORTS_MOST)
         return err_set(err, FAULT_INVALID, "reports: more than %d", WIRE_REPORTS_MOST);
     reports = xcalloc(1, sizeof *reports);
-    reports->body = json_incref((json_t *)body);
     reports->count = json_array_size(list);
     reports->list = xcalloc(reports->count, sizeof *reports->list);
     for (size_t i = 0; i < reports->count; i++) {
@@ -210,7 +215,6 @@ void reports_free(struct reports *reports)
 {
     if (!reports)
         return;
-    json_decref(reports->body);
     arena_free(&reports->arena);
     free(reports->list);
     free(reports);

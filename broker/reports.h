@@ -8,8 +8,8 @@
 #include "store/store.h"
 
 struct reports;
-/* Checks all of "reports" in `body`, which is kept until reports_free().  *out is NULL when there
- * are none. */
+/* Checks all of "reports" in `body`, which need not outlive the call.  *out is NULL when there are
+ * none. */
 int reports_parse(const json_t *body, struct reports **out, struct err *err);
 void reports_free(struct reports *reports);
 size_t reports_count(const struct reports *reports); /* 0 for NULL */

@@ -63,7 +63,7 @@ LIBS_AGENT  := -lhttp_parser -lcares -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all unit help setup demo check check-unit check-e2e bench fuzz lint format install uninstall deb clean
+.PHONY: all unit help pages setup demo check check-unit check-e2e bench fuzz lint format install uninstall deb clean
 
 all: $(PROGRAMS:%=$(B)/bin/%)
 
@@ -200,6 +200,12 @@ $(O)/fuzz/fuzz_%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/libfuzzed.a
 # FUZZ_SECONDS=N each, FUZZ="job yaml" only these
 fuzz: $(FUZZ_BIN)
 	@BUILD=$(O)/fuzz tests/fuzz/run $(FUZZ)
+
+# The manual pages and completion scripts that come from the command line's own tables.
+pages: $(B)/bin/spillway
+	@for page in spillway spillway-submit; do $< __manual $$page >docs/man/$$page.1; done
+	@$< completion bash >docs/completion/spillway.bash
+	@$< completion zsh >docs/completion/_spillway
 
 lint:
 	@tests/lib/lint

@@ -113,7 +113,7 @@ static int take_long(struct parser *parser, char **argv, struct err *err)
 static int take_short(struct parser *parser, char **argv, struct err *err)
 {
     for (const char *s = argv[0] + 1; *s; s++) {
-        const struct option *option = option_find(parser, NULL, 0, *s);
+        const struct option *option = option_find(parser, "", 0, *s);
 
         if (!option)
             return err_set(err, FAULT_INVALID, "unknown option '-%c'", *s);

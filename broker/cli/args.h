@@ -28,7 +28,8 @@ enum completes {
     COMPLETES_COMMAND
 };
 
-struct option {
+/* In the order in which a line of the help reads. */
+struct option {        /* NOLINT(clang-analyzer-optin.performance.Padding) */
     const char *name;  /* without "--"; NULL ends a table */
     char letter;       /* 0: none */
     const char *value; /* what its argument is called; NULL: a flag */

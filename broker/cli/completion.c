@@ -239,7 +239,10 @@ static void print_names(struct cli *cli, const char *path, const char *name, con
 
     if (cli_get(cli, &answer, &quiet, "%s", path) < 0)
         return;
-    json_array_foreach(json_object_get(answer, name), i, one) print_plain(field_text(one, key));
+    json_array_foreach(json_object_get(answer, name), i, one)
+    {
+        print_plain(field_text(one, key));
+    }
 }
 
 static int run_complete(struct cli *cli, const struct args *args, struct err *err)

@@ -147,8 +147,10 @@ static int check_store(struct report *report, bool asked, struct err *err)
     if (json_array_size(findings) == 0)
         note(report, "database", true, "whole; its counters and files agree");
     json_array_foreach(findings, i, one)
+    {
         note(report, "database", false,
              json_is_string(one) ? json_string_value(one) : field_text(one, "text"));
+    }
     return 0;
 }
 

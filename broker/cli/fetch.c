@@ -130,29 +130,27 @@ static bool sink_result(void *arg, const char *data, size_t length)
     return true;
 }
 
-#define TRIES_MOST 5
-
-/* The rest of the bytes, in several calls when the connection breaks. */
+/* The rest of the bytes, in as many calls as it takes, while each brings some. */
 static int download(struct fetch *fetch, struct result *result, struct err *err)
 {
     own_buf struct buf path = BUF_INIT(0);
 
     buf_printf(&path, "/v1/jobs/%s/outputs/", result->task);
     path_escape(&path, result->path);
-    for (int tries = 0; result->have < result->size; tries++) {
+    while (result->have < result->size) {
         own_reply struct reply reply = REPLY_INIT;
         int64_t before = result->have;
         struct call call = {
             .path = buf_text(&path), .from = before, .sink = sink_result, .arg = result
         };
 
-        if (client_call(fetch->cli->client, &call, &reply, err) == 0 && result->have > before)
-            continue;
+        if (client_call(fetch->cli->client, &call, &reply, err) == 0 && result->have == before)
+            return err_set(err, FAULT_UNAVAILABLE, "%s: the broker sent less than it should",
+                           result->where);
         if (result->full)
             return err_sys(err, "write %s", result->where);
-        if (reply.status >= 400 || (tries >= TRIES_MOST && result->have == before))
+        if (result->have == before)
             return -1;
-        tries = result->have > before ? 0 : tries;
     }
     return 0;
 }

@@ -283,28 +283,65 @@ static int run_audit(struct cli *cli, const struct args *args, struct err *err)
  */
 
 #define EXITS "0 done, 3 no such site, 4 you are no operator"
-#define ONE_SITE(verb, text_, run_)                                                          \
-    {                                                                                        \
-        .name = verb, .help = text_, .synopsis = "SITE",                                     \
-        .example = "spillway sites " verb " local", .exits = EXITS, .words = COMPLETES_SITE, \
-        .words_least = 1, .words_most = 1, .run = run_,                                      \
-    }
-#define SITES(verb, text_, run_)                                                             \
-    {                                                                                        \
-        .name = verb, .help = text_, .synopsis = "SITE...",                                  \
-        .example = "spillway sites " verb " local", .exits = EXITS, .words = COMPLETES_SITE, \
-        .words_least = 1, .words_most = -1, .run = run_,                                     \
-    }
+static const struct command command_show_site = {
+    .name = "show",
+    .help = "all that is known of a site: quota, shapes, images",
+    .synopsis = "SITE",
+    .example = "spillway sites show local",
+    .exits = EXITS,
+    .words = COMPLETES_SITE,
+    .words_least = 1,
+    .words_most = 1,
+    .run = run_show,
+};
 
-static const struct command command_show_site =
-    ONE_SITE("show", "all that is known of a site: quota, shapes, images", run_show);
-static const struct command command_probe =
-    ONE_SITE("probe", "ask the site afresh what it could give", run_probe);
-static const struct command command_enable = SITES("enable", "use sites again", run_enable);
-static const struct command command_disable =
-    SITES("disable", "place nothing new there; what runs, runs on", run_disable);
-static const struct command command_drain =
-    SITES("drain", "place nothing new there, and let idle workers go", run_drain);
+static const struct command command_probe = {
+    .name = "probe",
+    .help = "ask the site afresh what it could give",
+    .synopsis = "SITE",
+    .example = "spillway sites probe local",
+    .exits = EXITS,
+    .words = COMPLETES_SITE,
+    .words_least = 1,
+    .words_most = 1,
+    .run = run_probe,
+};
+
+static const struct command command_enable = {
+    .name = "enable",
+    .help = "use sites again",
+    .synopsis = "SITE...",
+    .example = "spillway sites enable local",
+    .exits = EXITS,
+    .words = COMPLETES_SITE,
+    .words_least = 1,
+    .words_most = -1,
+    .run = run_enable,
+};
+
+static const struct command command_disable = {
+    .name = "disable",
+    .help = "place nothing new there; what runs, runs on",
+    .synopsis = "SITE...",
+    .example = "spillway sites disable local",
+    .exits = EXITS,
+    .words = COMPLETES_SITE,
+    .words_least = 1,
+    .words_most = -1,
+    .run = run_disable,
+};
+
+static const struct command command_drain = {
+    .name = "drain",
+    .help = "place nothing new there, and let idle workers go",
+    .synopsis = "SITE...",
+    .example = "spillway sites drain local",
+    .exits = EXITS,
+    .words = COMPLETES_SITE,
+    .words_least = 1,
+    .words_most = -1,
+    .run = run_drain,
+};
 
 static const struct command command_audit = {
     .name = "audit",

@@ -144,8 +144,10 @@ static int choose_key(const struct args *args, char out[KEY_MOST + 1], struct er
     const char *given = args_get(args, "idempotency-key");
 
     if (!given) {
-        memcpy(out, "cli-", 4);
-        io_random_hex(out + 4, 16);
+        char random[33];
+
+        io_random_hex(random, 16);
+        snprintf(out, KEY_MOST + 1, "cli-%s", random);
         return 0;
     }
     if (!*given || strlen(given) > KEY_MOST)
@@ -201,10 +203,11 @@ int submit_drafts_to(struct cli *cli, const struct args *args, struct drafts *dr
         uploads_free(&uploads);
     if (uploads_send(cli, &uploads, err) < 0 || post(cli, args, drafts, path, answer, err) < 0)
         return -1;
-    json_array_foreach(json_object_get(*answer, "warnings"), i,
-                       warning) if (json_is_string(warning))
-        warn("warning: %s", json_string_value(warning));
-    else warn("warning: %s", field_text(warning, "detail"));
+    json_array_foreach(json_object_get(*answer, "warnings"), i, warning)
+    {
+        warn("warning: %s", json_string_value(warning) ? json_string_value(warning)
+                                                       : field_text(warning, "detail"));
+    }
     return 0;
 }
 

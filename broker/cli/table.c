@@ -2,6 +2,7 @@
 /* table.c - aligned columns. */
 #include "cli/table.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -143,8 +144,9 @@ static void put_cell(const struct term *term, const struct cell *cell, size_t wi
 
 void table_put(const struct table *table, const struct term *term, int width, struct buf *out)
 {
-    size_t widths[COLUMNS_MOST];
+    size_t widths[COLUMNS_MOST] = { 0 };
 
+    assert(table->count > 0);
     measure(table, width, widths);
     for (size_t c = 0; c < table->count; c++) {
         struct cell heading = { .text = (char *)table->columns[c].heading, .style = STYLE_BOLD };

@@ -77,7 +77,9 @@ static void put_projects(struct table *table, const json_t *projects)
     json_t *project;
 
     json_array_foreach(projects, i, project)
+    {
         buf_printf(&text, "%s%s", i ? "," : "", json_string_value(project));
+    }
     table_cell(table, json_is_string(projects) ? json_string_value(projects) : buf_text(&text));
 }
 

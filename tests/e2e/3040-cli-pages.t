@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # 3040-cli-pages.t - help, manual pages and completion say what the program takes
+# After a change to a command's table, `make pages` brings the files up to date.
 . "${0%/*}/../lib/spillway.sh"
 
 # full_names: every command and sub-command, as typed.

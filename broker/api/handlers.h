@@ -37,7 +37,7 @@ handler metrics_get, health_get, ready_get, version_get;
 /* openapi.c */
 handler openapi_get;
 /* agent.c */
-handler agent_join, agent_sync, agent_binary;
+handler agent_join, agent_sync;
 /* attempts.c */
 handler attempt_log_put, attempt_output_put, attempt_output_head, agent_blob_get;
 body_sink attempt_log_sink, attempt_output_sink;

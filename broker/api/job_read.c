@@ -152,13 +152,16 @@ int job_show(struct request *request, struct err *err)
 
 int job_explain(struct request *request, struct err *err)
 {
-    own_buf struct buf strings = BUF_INIT(STRINGS_MOST);
+    own_buf struct buf strings = BUF_INIT(STRINGS_MOST), id = BUF_INIT(64);
+    struct job_detail detail;
     struct target target;
     json_t *answer = NULL;
 
-    if (request_target(request, &target, NULL, &strings, err) < 0 ||
+    if (request_target(request, &target, &detail, &strings, err) < 0 ||
         broker_explain(request->broker, target, &answer, err) < 0)
         return -1;
+    task_id_put(&id, target.job, target.index, detail.job.array && target.index >= 0);
+    json_object_set_new(answer, "id", json_string(buf_text(&id)));
     return reply_json(request, 200, answer);
 }
 

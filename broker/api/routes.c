@@ -48,8 +48,7 @@ const struct route api_routes[] = {
     { "GET", "/v1/events", ACCESS_USER, ROUTE_POOL, .handle = events_get,
       .query = QUERY("after", "job", "limit", "follow") },
 
-    { "POST", "/v1/schedules", ACCESS_USER, ROUTE_POOL, WIRE_BODY_MOST,
-      .handle = schedules_add },
+    { "POST", "/v1/schedules", ACCESS_USER, ROUTE_POOL, WIRE_BODY_MOST, .handle = schedules_add },
     { "GET", "/v1/schedules", ACCESS_USER, ROUTE_POOL, .handle = schedules_list,
       .query = QUERY("user", "limit", "cursor") },
     { "GET", "/v1/schedules/{name}", ACCESS_USER, ROUTE_POOL, .handle = schedule_show,

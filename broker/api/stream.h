@@ -22,7 +22,7 @@ struct stream {
     int64_t log;             /* waits for the log of this attempt */
     int64_t wait_ms;         /* how long to wait at most */
     bool rung;               /* it waited, and that is over */
-    bool gone; /* its client hung up */
+    bool gone;               /* its client hung up */
     /* Put more in `ready`; STREAM_WAIT when there is nothing now.  On libmicrohttpd's thread. */
     enum stream_more (*fill)(struct stream *stream);
     /* It waited for wait_ms: put in `ready` what keeps the connection alive.  NULL: nothing. */

@@ -10,6 +10,7 @@
 #include "base/glob.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "base/parse.h"
 #include "base/utf8.h"
 #include "conf/job_parts.h"
 
@@ -57,8 +58,8 @@ static char *default_target(const char *from)
 
     if (is_job(from)) {
         base = strchr(from, '/') + 1;
-        return glob_is_pattern(base) ? xstrndup(from + 4, (size_t)(base - from) - 5) :
-                                       xstrdup(base);
+        return glob_is_pattern(base) ? xstrndup(from + 4, (size_t)(base - from) - 5)
+                                     : xstrdup(base);
     }
     if (is_url(from)) {
         const char *start = strstr(from, "://") + 3, *end = start + strcspn(start, "?#");
@@ -93,8 +94,8 @@ static void read_from(struct reader *r, const struct field *field, const json_t 
                        "'%.60s': this kind of URL cannot be fetched", text);
         return;
     }
-    if (is_job(text) && (!strchr(text, '/') || text[4] == '/' ||
-                         !io_path_is_below(strchr(text, '/') + 1))) {
+    if (is_job(text) &&
+        (!strchr(text, '/') || text[4] == '/' || !io_path_is_below(strchr(text, '/') + 1))) {
         reader_problem(r, "write it as job:NAME/results/*.tsv",
                        "'%.100s' names no files of an earlier job", text);
         return;
@@ -269,38 +270,33 @@ void read_inputs(struct reader *r, const struct field *field, const json_t *valu
         refuse_clashes(r, spec->inputs, count);
 }
 
-static bool waits_for(const struct job_spec *spec, const char *name, size_t length)
+/* Is the job of that name or id among those that this one waits for? */
+static bool waits_for(const struct job_spec *spec, const char *name)
 {
-    char id[24];
+    int64_t id = 0;
 
-    for (size_t i = 0; i < spec->after_count; i++) {
-        const char *waited = spec->after[i].name;
-
-        if (!waited) {
-            snprintf(id, sizeof id, "%lld", (long long)spec->after[i].job);
-            waited = id;
-        }
-        if (strlen(waited) == length && memcmp(waited, name, length) == 0)
+    parse_i64(name, 1, INT64_MAX, &id, NULL);
+    for (size_t i = 0; i < spec->after_count; i++)
+        if (spec->after[i].name ? strcmp(spec->after[i].name, name) == 0 : spec->after[i].job == id)
             return true;
-    }
     return false;
 }
 
 void check_inputs(struct reader *r, const struct job_spec *spec)
 {
     for (size_t i = 0; i < spec->input_count; i++) {
+        own_str char *name = NULL;
         const char *from = spec->inputs[i].from;
-        size_t length;
 
         if (!from || !is_job(from))
             continue;
-        length = strcspn(from + 4, "/");
-        if (waits_for(spec, from + 4, length))
+        name = xstrndup(from + 4, strcspn(from + 4, "/"));
+        if (waits_for(spec, name))
             continue;
         reader_enter(r, "inputs");
         reader_enter_at(r, i);
         reader_problem(r, "name it under 'after', so that this job waits for it",
-                       "this job does not wait for '%.*s'", (int)length, from + 4);
+                       "this job does not wait for '%.100s'", name);
         reader_leave(r);
         reader_leave(r);
     }

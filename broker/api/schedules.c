@@ -69,6 +69,7 @@ static void read_one(const struct submit *submit, size_t number, int64_t now_s,
                                   .spec = job->text,
                                   .mark_utc = mark.utc,
                                   .mark_local = mark.local,
+                                  .notify = job->notify,
                                   .blobs = job->blobs };
     if (!job->spec.schedule)
         err_set(&err, FAULT_INVALID,

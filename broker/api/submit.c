@@ -82,6 +82,7 @@ static void fill_row(const struct submit *submit, struct submit_job *job, const 
                              .hold = spec->hold,
                              .after = spec->after,
                              .after_count = spec->after_count,
+                             .notify = job->notify,
                              .blobs = job->blobs };
 }
 
@@ -108,6 +109,7 @@ static void read_job(struct submit *submit, const json_t *document, size_t numbe
     job->class_key = job_class_key(&job->spec, project, submit->user);
     job->text = json_dumps(document, JSON_COMPACT);
     job->array = job->spec.array.size ? index_set_text(&job->spec.array) : NULL;
+    job->notify = job->spec.notify ? json_dumps(job->spec.notify, JSON_COMPACT) : NULL;
     fill_row(submit, job, project, &submit->rows[number]);
     if (strlen(job->text) > JOB_BYTES_MOST)
         add_error(errors, number, "", "larger than 1 MiB", "put large data into inputs");
@@ -195,6 +197,7 @@ void submit_free(struct submit *submit)
         free(job->class_key);
         free(job->text);
         free(job->array);
+        free(job->notify);
         free(job->blobs);
     }
     free(submit->jobs);

@@ -20,7 +20,7 @@
 
 struct submit_job {
     struct job_spec spec;
-    char *class_key, *text, *array;
+    char *class_key, *text, *array, *notify;
     const char **blobs; /* NULL-terminated, or NULL */
 };
 

@@ -4,11 +4,11 @@
  * Whether a run has ended is read from its job, which is the truth; `ended` and `state` of a firing
  * are the copy that outlives the job.  A run that was ended, counted and then retried by hand is
  * looked at again when the next one is due. */
-#include "store/internal.h"
+#include "store/notices_tx.h"
 #include "store/schedules.h"
 
 static const char GET_SCHEDULE[] =
-    "SELECT version, paused, keep, user, project, name, failures, success, pause_after "
+    "SELECT version, paused, keep, user, project, name, failures, success, pause_after, notify "
     "FROM schedules WHERE id = ?";
 static const char FIND[] = "SELECT outcome FROM firings WHERE schedule = ? AND instant = ?";
 static const char ADD[] =
@@ -36,7 +36,8 @@ static const char HAS_ENDED[] =
     ") LIMIT 1";
 static const char LIST_ENDED[] =
     "SELECT f.schedule, f.instant, f.job, ifnull(j.finished, ?1), ifnull(j.tasks, 0),"
-    " ifnull(j.succeeded, 0), ifnull(j.failed, 0) FROM firings f LEFT JOIN jobs j ON j.id = f.job "
+    " ifnull(j.succeeded, 0), ifnull(j.failed, 0), ifnull(j.cancelled, 0) FROM firings f LEFT JOIN "
+    "jobs j ON j.id = f.job "
     "WHERE f.ended = 0 AND f.job > 0 AND (j.id IS NULL OR j.finished > 0) "
     "ORDER BY f.instant LIMIT ?2";
 static const char LIST_LATE[] =
@@ -55,7 +56,7 @@ struct owner {
     int version;
     enum schedule_pause paused;
     int64_t keep, failures, success_s, pause_after;
-    const char *user, *project, *name;
+    const char *user, *project, *name, *notify;
 };
 
 /* 1: no such schedule. */
@@ -77,6 +78,7 @@ static int owner_read(struct tx *tx, int64_t id, struct owner *out, struct err *
         .failures = col_int(stmt, 6),
         .success_s = col_int(stmt, 7),
         .pause_after = col_int(stmt, 8),
+        .notify = tx_strdup(tx, col_text(stmt, 9)),
     };
     if (out->keep < SCHEDULE_KEEP_LEAST)
         out->keep = SCHEDULE_KEEP_LEAST;
@@ -245,6 +247,21 @@ static int make_job(struct tx *tx, struct owner *owner, struct firing *firing, s
     return FIRING_REFUSED;
 }
 
+/* A run that could not even be queued has failed. */
+static int tell_refused(struct tx *tx, const struct owner *owner, const struct firing *firing,
+                        struct err *err)
+{
+    struct notice_event notice = { .event = "failed",
+                                   .name = owner->name,
+                                   .user = owner->user,
+                                   .project = owner->project,
+                                   .schedule = owner->name,
+                                   .instant = firing->instant,
+                                   .failures = owner->failures };
+
+    return tx_notices(tx, owner->notify, &notice, err) < 0 ? -1 : 0;
+}
+
 static int record(struct tx *tx, const struct owner *owner, struct firing *firing, struct err *err)
 {
     static const char *const kinds[] = { "schedule.fired", "schedule.skipped", "schedule.refused",
@@ -266,7 +283,8 @@ static int record(struct tx *tx, const struct owner *owner, struct firing *firin
     if (!firing->manual &&
         db_run(tx->db, err, MOVE_MARK, "iii", owner->id, firing->mark_utc, firing->mark_local) < 0)
         return -1;
-    if (db_run(tx->db, err, DROP_OLD, "ii", owner->id, owner->keep) < 0)
+    if (db_run(tx->db, err, DROP_OLD, "ii", owner->id, owner->keep) < 0 ||
+        (firing->outcome == FIRING_REFUSED && tell_refused(tx, owner, firing, err) < 0))
         return -1;
     return tx_event(tx, &event, err);
 }
@@ -331,11 +349,15 @@ int store_fire(struct store *store, struct firing *list, size_t count, struct er
 
 /* ---- settling -------------------------------------------------------------------------------- */
 
+struct job_end {
+    int64_t ended_ms, tasks, succeeded, failed, cancelled;
+};
+
 struct settle_op {
     struct op op;
     int64_t now_ms;
     struct ended_run *runs;
-    int64_t *ended_ms;
+    struct job_end *ends; /* of runs */
     size_t count;
 };
 
@@ -348,17 +370,70 @@ static int list_runs(struct tx *tx, struct settle_op *settle, const char *sql, b
 
     while (settle->count < ENDED_MOST && (rc = db_step(tx->db, stmt, err)) > 0) {
         struct ended_run *run = &settle->runs[settle->count];
+        struct job_end *end = &settle->ends[settle->count++];
 
         *run = (struct ended_run){ .schedule = col_int(stmt, 0),
                                    .instant = col_int(stmt, 1),
                                    .job = col_int(stmt, 2),
                                    .late = late,
                                    .state = -1 };
-        settle->ended_ms[settle->count++] = late ? 0 : col_int(stmt, 3);
-        if (!late)
-            run->state = state_of(col_int(stmt, 4), col_int(stmt, 5), col_int(stmt, 6));
+        if (late)
+            continue;
+        *end = (struct job_end){ col_int(stmt, 3), col_int(stmt, 4), col_int(stmt, 5),
+                                 col_int(stmt, 6), col_int(stmt, 7) };
+        run->state = state_of(end->tasks, end->succeeded, end->failed);
     }
     return rc;
+}
+
+/* One notice a run: that it recovered says that it succeeded. */
+static int tell_run(struct tx *tx, const struct owner *owner, const struct ended_run *run,
+                    const struct job_end *end, struct err *err)
+{
+    struct notice_event event = { .event = "late",
+                                  .job = run->job,
+                                  .finished_ms = end->ended_ms,
+                                  .name = owner->name,
+                                  .user = owner->user,
+                                  .project = owner->project,
+                                  .tasks = end->tasks,
+                                  .succeeded = end->succeeded,
+                                  .failed = end->failed,
+                                  .cancelled = end->cancelled,
+                                  .schedule = owner->name,
+                                  .instant = run->instant,
+                                  .failures = run->failures,
+                                  .paused = run->paused };
+    int made;
+
+    if (!run->late)
+        event.event = task_state_name((enum task_state)run->state);
+    if (run->recovered) {
+        event.event = "recovered";
+        made = tx_notices(tx, owner->notify, &event, err);
+        if (made != 0)
+            return made < 0 ? -1 : 0;
+        event.event = "succeeded";
+    }
+    return tx_notices(tx, owner->notify, &event, err) < 0 ? -1 : 0;
+}
+
+static int settle_run(struct tx *tx, struct ended_run *run, const struct job_end *end,
+                      struct err *err)
+{
+    struct owner owner;
+    int rc = owner_read(tx, run->schedule, &owner, err);
+
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    if (run->late) {
+        run->failures = owner.failures;
+        run->success_s = owner.success_s;
+        rc = db_run(tx->db, err, SET_LATE, "ii", run->schedule, run->instant);
+    } else {
+        rc = run_end(tx, &owner, run, end->ended_ms, err);
+    }
+    return rc < 0 ? -1 : tell_run(tx, &owner, run, end, err);
 }
 
 static int64_t settle_apply(struct tx *tx, struct op *op, struct err *err)
@@ -369,20 +444,9 @@ static int64_t settle_apply(struct tx *tx, struct op *op, struct err *err)
     if (list_runs(tx, settle, LIST_ENDED, false, err) < 0 ||
         list_runs(tx, settle, LIST_LATE, true, err) < 0)
         return -1;
-    for (size_t i = 0; i < settle->count; i++) {
-        struct ended_run *run = &settle->runs[i];
-        struct owner owner;
-
-        if (owner_read(tx, run->schedule, &owner, err) < 0)
+    for (size_t i = 0; i < settle->count; i++)
+        if (settle_run(tx, &settle->runs[i], &settle->ends[i], err) < 0)
             return -1;
-        if (run->late) {
-            run->failures = owner.failures;
-            run->success_s = owner.success_s;
-        }
-        if (run->late ? db_run(tx->db, err, SET_LATE, "ii", run->schedule, run->instant) < 0
-                      : run_end(tx, &owner, run, settle->ended_ms[i], err) < 0)
-            return -1;
-    }
     return 0;
 }
 
@@ -408,9 +472,9 @@ int store_firings_settle(struct store *store, int64_t now_ms, struct ended_run *
     if (rc <= 0)
         return rc;
     op.runs = xcalloc(ENDED_MOST, sizeof *op.runs);
-    op.ended_ms = xcalloc(ENDED_MOST, sizeof *op.ended_ms);
+    op.ends = xcalloc(ENDED_MOST, sizeof *op.ends);
     rc = (int)writer_call(store, &op.op, err);
-    free(op.ended_ms);
+    free(op.ends);
     if (rc < 0) {
         free(op.runs);
         return -1;

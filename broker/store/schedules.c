@@ -10,12 +10,12 @@ static const char FIND_FULL[] =
     "ON v.schedule = s.id AND v.version = s.version WHERE s.user = ? AND s.name = ?";
 static const char ADD[] =
     "INSERT INTO schedules (version, created, updated, paused, paused_why, mark_utc, mark_local,"
-    " failures, success, pause_after, keep, late_ms, name, project, user, rule)"
-    " VALUES (1,?1,?1,?2,?3,?4,?5,0,0,?6,?7,?8,?9,?10,?11,?12)";
+    " failures, success, pause_after, keep, late_ms, name, project, user, rule, notify)"
+    " VALUES (1,?1,?1,?2,?3,?4,?5,0,0,?6,?7,?8,?9,?10,?11,?12,?13)";
 static const char LAST_ID[] = "SELECT last_insert_rowid()";
 static const char CHANGE[] =
     "UPDATE schedules SET version = ?2, updated = ?3, pause_after = ?4, keep = ?5, late_ms = ?6,"
-    " project = ?7, rule = ?8 WHERE id = ?1";
+    " project = ?7, rule = ?8, notify = ?9 WHERE id = ?1";
 static const char MOVE_MARK[] = "UPDATE schedules SET mark_utc = ?2, mark_local = ?3 WHERE id = ?1";
 static const char ADD_VERSION[] =
     "INSERT INTO schedule_versions (schedule, version, at, spec) VALUES (?,?,?,?)";
@@ -84,11 +84,11 @@ static int add(struct tx *tx, struct schedule_put *put, struct err *err)
 {
     put->version = 1;
     put->added = true;
-    if (db_run(tx->db, err, ADD, "iitiiiiitttt", tx->now_ms,
+    if (db_run(tx->db, err, ADD, "iitiiiiittttt", tx->now_ms,
                (int64_t)(put->paused ? SCHEDULE_PAUSED : SCHEDULE_RUNS),
                put->paused ? "added so" : NULL, put->mark_utc, put->mark_local,
                (int64_t)put->pause_after, (int64_t)put->keep, put->late_ms, put->name, put->project,
-               put->user, put->rule) < 0 ||
+               put->user, put->rule, put->notify) < 0 ||
         db_int(tx->db, 0, &put->id, err, LAST_ID, "") < 0)
         return -1;
     return tell(tx, "schedule.added", put->user, put->project, put->name, err);
@@ -99,9 +99,9 @@ static int change(struct tx *tx, struct schedule_put *put, bool new_rule, struct
 {
     put->version++;
     put->changed = true;
-    if (db_run(tx->db, err, CHANGE, "iiiiiitt", put->id, (int64_t)put->version, tx->now_ms,
-               (int64_t)put->pause_after, (int64_t)put->keep, put->late_ms, put->project,
-               put->rule) < 0 ||
+    if (db_run(tx->db, err, CHANGE, "iiiiiittt", put->id, (int64_t)put->version, tx->now_ms,
+               (int64_t)put->pause_after, (int64_t)put->keep, put->late_ms, put->project, put->rule,
+               put->notify) < 0 ||
         db_run(tx->db, err, DROP_IDLE_VERSIONS, "ii", put->id, (int64_t)put->version) < 0 ||
         db_run(tx->db, err, DROP_BLOBS, "i", put->id) < 0)
         return -1;

@@ -44,6 +44,7 @@ struct schedule_put {
     bool paused;
     int pause_after, keep; /* 0: never; the default */
     int64_t late_ms;       /* 0: nobody is told */
+    const char *notify;    /* who is told of its runs, as JSON; NULL: nobody */
     const char *const
         *blobs;          /* NULL-terminated: inputs of this version, kept while it is the last */
     int64_t id;          /* out */

@@ -154,7 +154,19 @@ static const char STEP_2[] =
     "CREATE INDEX firings_open ON firings (schedule, instant, job) WHERE ended = 0;"
     "CREATE INDEX firings_runs ON firings (schedule, instant, job) WHERE job > 0;";
 
-static const char *const steps[] = { STEP_1, STEP_2 };
+/* Who is told of what.  A watch is a job whose end somebody waits for. */
+static const char STEP_3[] =
+    "ALTER TABLE schedules ADD COLUMN notify TEXT;"
+    "CREATE TABLE watches (job INTEGER PRIMARY KEY, started INTEGER NOT NULL,"
+    "  notify TEXT NOT NULL) STRICT;"
+    "CREATE TABLE notices (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"
+    "  due INTEGER NOT NULL, done INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,"
+    "  tries INTEGER NOT NULL, target TEXT NOT NULL, user TEXT NOT NULL, project TEXT NOT NULL,"
+    "  error TEXT, event TEXT NOT NULL) STRICT;"
+    "CREATE INDEX notices_pending ON notices (kind, target, id) WHERE state = 0;"
+    "CREATE INDEX notices_done ON notices (state, done) WHERE state > 0;";
+
+static const char *const steps[] = { STEP_1, STEP_2, STEP_3 };
 
 static const char GET_VERSION[] = "PRAGMA user_version";
 static const char COUNT_TABLES[] = "SELECT count(*) FROM sqlite_schema";

@@ -141,6 +141,7 @@ struct new_job {
     bool hold;
     const struct dependency *after; /* by id, or by name of an earlier job of the same submission */
     size_t after_count;
+    const char *notify;       /* who is told of its begin and end, as JSON; NULL: nobody */
     const char *const *blobs; /* NULL-terminated SHA-256s its inputs name; must exist for `user` */
     int64_t id;               /* out */
 };

@@ -3,7 +3,7 @@
  *
  * Ids of one submission follow each other, so a repeat is answered from the first id and a count,
  * and its events are one row. */
-#include "store/internal.h"
+#include "store/notices_tx.h"
 
 #define SPEC_INLINE  2048 /* larger descriptions go to a table of their own */
 #define CLASSES_KEPT 20000
@@ -276,6 +276,8 @@ static int job_add(struct tx *tx, struct new_job *job, int64_t class_id, const i
                job->array, is_large ? NULL : job->spec) < 0)
         return -1;
     if (is_large && db_run(tx->db, err, ADD_SPEC, "it", job->id, job->spec) < 0)
+        return -1;
+    if (tx_watch(tx, job->id, job->notify, err) < 0)
         return -1;
     job_tell(tx, job, class_id);
     return links_add(tx, job, on_job, err);

@@ -16,6 +16,7 @@
 #include "base/own.h"
 
 #define SAVE_MS     20000 /* how often experience is written down */
+#define PASS_US     1000  /* from one pass to the next: commits that come thick share one */
 #define LEASES_MOST 512   /* in one commit */
 
 /* Changes on their way from the writer to us. */
@@ -39,7 +40,7 @@ struct dispatch {
     bool stop, poked;
     struct dispatch_stats stats;
     /* the thread's own */
-    int64_t tick_mono_ms, agents_mono_ms, save_mono_ms, decide_wall_ms;
+    int64_t tick_mono_ms, agents_mono_ms, save_mono_ms, decide_wall_ms, pass_mono_us;
     int64_t *changed_workers;
     size_t changed_count;
 };
@@ -651,6 +652,17 @@ static void save_experience(struct dispatch *d)
     d->save_mono_ms = clock_mono_ms() + SAVE_MS;
 }
 
+/* What comes on its own is looked at at once; under load a pass takes in a millisecond's worth. */
+static void space_passes(struct dispatch *d)
+{
+    int64_t left_us = d->pass_mono_us + PASS_US - clock_mono_us();
+    struct timespec span = { .tv_nsec = left_us * 1000 };
+
+    if (left_us > 0)
+        nanosleep(&span, NULL);
+    d->pass_mono_us = clock_mono_us();
+}
+
 /* Everything that has come in, or NULL when it was time that woke us. */
 static struct batch *wait_for_changes(struct dispatch *d, bool *stop)
 {
@@ -672,6 +684,9 @@ static struct batch *wait_for_changes(struct dispatch *d, bool *stop)
         if (pthread_cond_timedwait(&d->wake, &d->lock, &when) == ETIMEDOUT)
             break;
     }
+    pthread_mutex_unlock(&d->lock);
+    space_passes(d);
+    pthread_mutex_lock(&d->lock);
     batches = d->first;
     d->first = NULL;
     d->last = &d->first;

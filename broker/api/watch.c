@@ -23,6 +23,8 @@ struct watch {
     int epoll, wake;
     atomic_uint_fast64_t seen;
     atomic_bool woken; /* `wake` was written and not yet read */
+    atomic_int
+        listening; /* how many wait for events: a commit that nobody waits for wakes nobody */
     pthread_mutex_t lock;
     struct list streams; /* lock; ring for events, a log or a time */
     struct list calls;   /* lock; ring only when the client is gone */
@@ -45,6 +47,7 @@ static void take_out(struct watch *watch, struct watched *watched)
     if (!watched->in)
         return;
     watched->in = false;
+    atomic_fetch_sub(&watch->listening, watched->events);
     list_del(&watched->link);
     epoll_ctl(watch->epoll, EPOLL_CTL_DEL, watched->fd, NULL);
 }
@@ -233,6 +236,8 @@ void watch_add(struct watch *watch, struct watched *watched, uint64_t seen)
         watched->ring(watched->arg, RING_GONE);
     } else {
         watched->in = true;
+        /* Before `seen` is read: who commits later sees that we listen. */
+        atomic_fetch_add(&watch->listening, watched->events);
         watched->wanted = watched->events && atomic_load(&watch->seen) != seen;
         list_add_tail(stream ? &watch->streams : &watch->calls, &watched->link);
         if (stream)
@@ -253,7 +258,8 @@ void watch_events(void *arg)
     struct watch *watch = arg;
 
     atomic_fetch_add(&watch->seen, 1);
-    nudge(watch);
+    if (atomic_load(&watch->listening))
+        nudge(watch);
 }
 
 void watch_log(struct watch *watch, int64_t attempt)

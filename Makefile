@@ -29,7 +29,7 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 # ---- the tree, as a table of contents ----------------------------------------------------------------
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
-NET    := hash
+NET    := hash post
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db needs writer tasks submit jobs attempts load read events workers sites blobs logs \
@@ -37,6 +37,7 @@ STORE  := store schema db needs writer tasks submit jobs attempts load read even
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site local
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
+NOTIFY := message notify
 API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi schedules
@@ -86,6 +87,7 @@ $(eval $(call archive,store,broker/store,$(STORE)))
 $(eval $(call archive,sched,broker/sched,$(SCHED)))
 $(eval $(call archive,sites,broker/sites,$(SITES)))
 $(eval $(call archive,cron,broker/cron,$(CRON)))
+$(eval $(call archive,notify,broker/notify,$(NOTIFY)))
 $(eval $(call archive,api,broker/api,$(API)))
 # All of the agent but its main().
 $(eval $(call archive,agent,worker-agent,$(filter-out main,$(AGENT))))
@@ -95,7 +97,7 @@ $(B)/obj/broker/api/openapi.o: docs/openapi.yaml
 # All of the broker but its main(), so that tests can link it.
 $(eval $(call archive,broker,broker,$(filter-out main,$(BROKER))))
 
-DAEMON_LIBS := $(foreach l,broker api cron sites store sched conf net base,$(call lib,$(l)))
+DAEMON_LIBS := $(foreach l,broker api notify cron sites store sched conf net base,$(call lib,$(l)))
 CLI_LIBS    := $(foreach l,cron sched conf net base,$(call lib,$(l)))
 
 $(B)/bin/spillwayd: $(B)/obj/broker/main.o $(DAEMON_LIBS)

@@ -13,12 +13,12 @@
 #define BUSY_TIMEOUT_MS 2000
 
 /* Bounded page caches (negative: KiB), no mapping: a million queued jobs must not fill the memory.
- * The writer checkpoints itself; see writer.c. */
+ * checkpoint.c says when the log is checkpointed. */
 static const char SET_UP_READER[] = "PRAGMA cache_size=-4096; PRAGMA query_only=1;"
                                     "PRAGMA temp_store=FILE;";
 static const char SET_UP_WRITER[] = "PRAGMA cache_size=-32768; PRAGMA journal_mode=WAL;"
                                     "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                                    "PRAGMA temp_store=FILE; PRAGMA wal_autocheckpoint=4000;"
+                                    "PRAGMA temp_store=FILE; PRAGMA wal_autocheckpoint=0;"
                                     "PRAGMA journal_size_limit=67108864;";
 
 static enum fault fault_of(int code)
@@ -76,12 +76,20 @@ static int open_fault(sqlite3 *raw, const char *path, struct err *err)
     return -1;
 }
 
+/* Statistics of SQLite's allocator are one lock for all threads; nobody reads them. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct conn *conn_open(const char *path, bool writer, struct err *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *raw = NULL;
     struct conn *db;
 
+    pthread_once(&once, configure);
     if (sqlite3_open_v2(path, &raw, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(raw, BUSY_TIMEOUT_MS) != SQLITE_OK ||
         sqlite3_exec(raw, writer ? SET_UP_WRITER : SET_UP_READER, NULL, NULL, NULL) != SQLITE_OK) {

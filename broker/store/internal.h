@@ -98,6 +98,14 @@ struct store {
     int64_t queue_length;
     bool stopping;
 
+    int log_pages, log_next; /* the writer's: length of the log; when a checkpoint is next due */
+    pthread_t checkpointer;
+    struct conn *checkpoint_db;
+    pthread_mutex_t checkpoint_lock; /* guards the two below */
+    bool checkpoint_due, checkpoint_stops;
+    pthread_cond_t checkpoint_called;
+    bool checkpoint_runs; /* the thread was started */
+
     pthread_mutex_t pool_lock; /* guards pool, pool_count */
     struct conn *pool;
     int pool_count;
@@ -202,6 +210,12 @@ struct change *tx_change(struct tx *tx, enum change_kind kind);
 int tx_submit(struct tx *tx, struct submission *submission, struct err *err);
 const char *tx_strdup(struct tx *tx, const char *text); /* NULL stays NULL */
 void classes_forget(struct store *store);
+
+/* ---- checkpoint.c */
+
+int checkpoint_start(struct store *store, struct err *err);
+void checkpoint_stop(struct store *store);
+void checkpoint_after_commit(struct store *store); /* the writer's */
 
 /* ---- jobs.c, tasks.c: rows and their moves */
 

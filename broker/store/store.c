@@ -100,11 +100,12 @@ static int open_all(struct store *store, struct err *err)
         return err_wrap(err, "%s", store->path);
     if (blobs_open(store, err) < 0 || logs_open(store, err) < 0)
         return -1;
-    return writer_start(store, err);
+    return checkpoint_start(store, err) < 0 ? -1 : writer_start(store, err);
 }
 
 static void store_free(struct store *store)
 {
+    checkpoint_stop(store);
     conn_close(store->writer_db);
     while (store->pool) {
         struct conn *db = store->pool;
@@ -118,6 +119,8 @@ static void store_free(struct store *store)
     pthread_mutex_destroy(&store->queue_lock);
     pthread_cond_destroy(&store->queue_filled);
     pthread_cond_destroy(&store->queue_drained);
+    pthread_mutex_destroy(&store->checkpoint_lock);
+    pthread_cond_destroy(&store->checkpoint_called);
     pthread_mutex_destroy(&store->pool_lock);
     pthread_mutex_destroy(&store->stats_lock);
     pthread_mutex_destroy(&store->schedules_lock);
@@ -141,6 +144,8 @@ int store_open(const struct store_options *options, struct store **out, struct e
     pthread_mutex_init(&store->queue_lock, NULL);
     pthread_cond_init(&store->queue_filled, NULL);
     pthread_cond_init(&store->queue_drained, NULL);
+    pthread_mutex_init(&store->checkpoint_lock, NULL);
+    pthread_cond_init(&store->checkpoint_called, NULL);
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_mutex_init(&store->stats_lock, NULL);
     pthread_mutex_init(&store->schedules_lock, NULL);

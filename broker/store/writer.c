@@ -156,6 +156,7 @@ static void count_commit(struct store *store, int64_t began_us, int64_t operatio
     atomic_fetch_add(&store->commit_us_sum, took);
     if (took > atomic_load(&store->commit_us_max))
         atomic_store(&store->commit_us_max, took);
+    checkpoint_after_commit(store);
 }
 
 static void run_alone(struct tx *tx, struct op *op)

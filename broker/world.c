@@ -116,9 +116,12 @@ static void read_limits(struct world *world)
 {
     for (size_t i = 0; i < world->limit_count; i++)
         world->limits[i].most = 1;
-    for (size_t i = 0; i < world->conf->limit_count; i++)
-        world->limits[limit_place(world, world->conf->limits[i].name)].most =
-            world->conf->limits[i].most;
+    for (size_t i = 0; i < world->conf->limit_count; i++) {
+        /* First the place, then the list: a new name moves it. */
+        int place = limit_place(world, world->conf->limits[i].name);
+
+        world->limits[place].most = world->conf->limits[i].most;
+    }
 }
 
 void world_configure(struct world *world, const struct broker_conf *conf, struct site *const *sites,

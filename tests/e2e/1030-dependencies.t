@@ -12,8 +12,7 @@ not_failed=$(submit --after "$good:failure" -- true)
 any_good=$(submit --after "$good:any" -- true)
 any_bad=$(submit --after "$bad:any" -- true)
 both=$(submit --after "$good" --after "$bad:any" -- true)
-is "what waits says so" "$(field "$after_good" state) $(field "$after_good" reason)" "pending dependency"
-like "and for what" "$(spillway explain "$after_good")" "$good"
+is "what waits says so" "$(spillway explain --json "$after_good" | json state reason | tr '\n' ' ')" "pending dependency "
 spillway release "$good" "$bad" >/dev/null
 
 ok "success follows success" 'wait_state "$after_good" succeeded'
@@ -47,11 +46,12 @@ name: d
 after: [{job: c, on: any}]
 command: ["true"]
 YAML
-ids=$(submit chain.yaml | tr '\n' ' ')
-set -- $ids
-ok "what follows what cannot run, cannot run either" 'wait_state "$3" failed'
-is "by dependency" "$(field "$3" reason)" dependency
-ok "but an end is an end" 'wait_state "$4" succeeded'
+read -r a b c d <<IDS
+$(submit chain.yaml | tr '\n' ' ')
+IDS
+ok "what follows what cannot run, cannot run either" 'wait_state "$c" failed'
+is "by dependency" "$(field "$c" reason)" dependency
+ok "but an end is an end" 'wait_state "$d" succeeded'
 
 cat >array.yaml <<'YAML'
 name: first
@@ -69,11 +69,13 @@ name: all
 after: [{job: first, on: success}]
 command: ["true"]
 YAML
-set -- $(submit array.yaml | tr '\n' ' ')
-ok "task by task" 'wait_state "$2" succeeded,failed'
-is "three of four went on" "$(field "$2" counts.succeeded)" 3
-is "the third could not" "$(field "$2.3" state) $(field "$2.3" reason)" "failed dependency"
-ok "as a whole it failed" 'wait_state "$3" failed'
+read -r first each all <<IDS
+$(submit array.yaml | tr '\n' ' ')
+IDS
+ok "task by task" 'wait_state "$each" succeeded,failed'
+is "three of four went on" "$(field "$each" counts.succeeded)" 3
+is "the third could not" "$(field "$each.3" state) $(field "$each.3" reason)" "failed dependency"
+ok "as a whole it failed" 'wait_state "$all" failed'
 
 nok "a job cannot wait for one that is not there" 'submit --after 999999 -- true'
 cat >cycle.yaml <<'YAML'

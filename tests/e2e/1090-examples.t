@@ -24,10 +24,12 @@ ok "array.yaml" 'wait_state "$id" succeeded && spillway fetch "$id" -o squares'
 is "  a result for each task" "$(cat squares/12/square.txt)" "12 squared is 144"
 
 example pipeline.yaml
-set -- $ids
-ok "pipeline.yaml" 'wait_state "$3" succeeded && spillway fetch "$3" -o total'
+read -r split count total alarm <<IDS
+$ids
+IDS
+ok "pipeline.yaml" 'wait_state "$total" succeeded && spillway fetch "$total" -o total'
 is "  what it adds up to" "$(cat total/total.txt)" 129
-ok "  no alarm" 'wait_state "$4" failed && test "$(field "$4" reason)" = dependency'
+ok "  no alarm" 'wait_state "$alarm" failed && test "$(field "$alarm" reason)" = dependency'
 
 example retries.yaml
 ok "retries.yaml" 'wait_state "$id" succeeded'

@@ -26,7 +26,7 @@ export HOME PATH SPILLWAY_URL T STATE
 mkdir -p "$HOME" "$T/work"
 cd "$T/work" || exit 1
 
-tap_count=0 tap_failed=0 tap_planned="" broker_pid=""
+tap_count=0 tap_failed=0 tap_planned="" tap_inside="" broker_pid=""
 
 # ---- TAP ---------------------------------------------------------------------------------------------
 
@@ -35,7 +35,9 @@ plan() {
     echo "1..$1"
 }
 
+# A broker that is still there must end cleanly; one that should be there and is not, has crashed.
 done_testing() {
+    broker_stop || fail "the broker ends cleanly (status $broker_status)"
     test -n "$tap_planned" || echo "1..$tap_count"
     test "$tap_failed" = 0
     exit
@@ -71,7 +73,11 @@ fail() { tap_result 1 "$1"; }
 
 # ok WORDS COMMAND: the command, a shell text, succeeds.  Its output is shown when it does not.
 ok() {
-    if eval "$2" >"$T/ok.out" 2>&1; then
+    tap_inside=1
+    eval "$2" >"$T/ok.out" 2>&1
+    tap_status=$?
+    tap_inside=''
+    if test $tap_status = 0; then
         tap_result 0 "$1"
     else
         tap_result 1 "$1" || diag "failed: $2"
@@ -148,7 +154,8 @@ wait_state() {
 # ---- programs ----------------------------------------------------------------------------------------
 
 # broker_start [ARGUMENTS of spillwayd]: returns once it says that it is ready.  BROKER_WRAP is put
-# before the program (an LD_PRELOAD, a limit).
+# before the program (an LD_PRELOAD, a limit).  Without a broker there is no story to tell: unless it is
+# itself what is tested (ok "it starts" broker_start), a failure ends the test.
 broker_start() {
     # shellcheck disable=SC2086
     ${BROKER_WRAP:-} spillwayd --state "$STATE" "$@" >>"$T/broker.log" 2>&1 &
@@ -156,6 +163,7 @@ broker_start() {
     eventually 60 'broker_ready || ! process_alive $broker_pid' && broker_ready && return 0
     broker_show_log
     diag "the broker did not become ready"
+    test -n "$tap_inside" || exit 1
     return 1
 }
 

@@ -3,13 +3,11 @@
 . "${0%/*}/../lib/spillway.sh"
 broker_start
 
-follow() { # follow SECONDS [LAST-ID]: what a stream brings meanwhile
-    curl -s -N --max-time "$1" --unix-socket "$SOCKET" ${2:+-H "Last-Event-ID: $2"} \
-        -H 'Accept: text/event-stream' 'http://spillway/v1/events'
-}
+# A command, not a function: in the background its pid is curl's own.
+follow="curl -s -N --unix-socket $SOCKET -H Accept:text/event-stream http://spillway/v1/events --max-time"
 ids() { sed -n 's/^id: //p' "$1"; }
 
-follow 60 >stream &
+$follow 60 >stream &
 stream=$!
 eventually 20 'grep -q retry stream'
 id=$(submit -- true)
@@ -24,19 +22,19 @@ last=$(ids stream | tail -n 1)
 submit -- true >/dev/null
 second=$(submit -- true)
 wait_state "$second" succeeded
-follow 2 "$last" >more
+$follow 2 -H "Last-Event-ID: $last" >more
 ok "cut off, it goes on behind the last it saw" 'test "$(ids more | head -n 1)" = $((last + 1))'
 cat stream more | sed -n 's/^id: //p' >seen
 ok "each once, in order" 'sort -n -u seen | cmp - seen'
 
-follow 60 "$(ids more | tail -n 1)" >third &
+$follow 60 -H "Last-Event-ID: $(ids more | tail -n 1)" >third &
 stream=$!
 eventually 20 'grep -q retry third'
 ok "a stream does not hold up the end of the broker" 'broker_stop'
 wait $stream 2>/dev/null
 broker_start
 submit -- true >/dev/null
-follow 3 "$(ids more | tail -n 1)" >fourth
+$follow 3 -H "Last-Event-ID: $(ids more | tail -n 1)" >fourth
 ok "nor is anything missed over a restart" 'grep -q "event: job.submitted" fourth'
 
 first=$("$LIB/api" GET '/v1/events?limit=3')

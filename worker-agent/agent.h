@@ -57,9 +57,7 @@ struct agent {
     struct watch signals;
 };
 
-/* ---- lease.c
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- lease.c --------------------------------------------------------------------------------- */
 
 /* New leases and cancels, as an answer brings them. */
 void lease_take_in(struct agent *agent, json_t *lease);
@@ -79,9 +77,7 @@ void lease_report(struct attempt *a);
 /* End all that runs, for `reason`. */
 void lease_stop_all(struct agent *agent, enum reason reason, const char *detail, int64_t grace_ms);
 
-/* ---- run.c
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- run.c ----------------------------------------------------------------------------------- */
 
 /* Start its process; when that cannot be, the attempt is finished with the reason. */
 void run_start(struct attempt *a);
@@ -93,8 +89,7 @@ void run_reap(struct agent *agent);
 void run_strays(struct timer *timer);
 void run_kill_all(struct agent *agent);
 
-/* ---- stage.c, upload.c
- * --------------------------------------------------------------------------------------- */
+/* ---- stage.c, upload.c ----------------------------------------------------------------------- */
 
 struct stage_cache *stage_open(struct agent *agent, struct err *err);
 void stage_close(struct stage_cache *cache);
@@ -107,9 +102,7 @@ void upload_logs(struct attempt *a);
 void upload_start(struct attempt *a);
 void upload_stop(struct attempt *a);
 
-/* ---- env.c
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- env.c ----------------------------------------------------------------------------------- */
 
 /* The environment of `a`, in the scratch arena. */
 char **env_build(struct agent *agent, const struct attempt *a);

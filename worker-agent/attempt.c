@@ -16,8 +16,7 @@
 #define GLOBS_MOST  1000
 #define GPUS_MOST   64
 
-/* ---- the lease
- * ------------------------------------------------------------------------------------------ */
+/* ---- the lease ------------------------------------------------------------------------------- */
 
 int64_t lease_id(const json_t *lease)
 {
@@ -36,8 +35,11 @@ static int check_list(const json_t *lease, const char *key, size_t most, struct 
         return -1;
     if (json_array_size(list) > most)
         return err_set(err, FAULT_INVALID, "%s: more than %zu", key, most);
-    json_array_foreach(list, i, item) if (!json_is_string(item)) return err_set(
-        err, FAULT_INVALID, "%s: must be a list of strings", key);
+    json_array_foreach(list, i, item)
+    {
+        if (!json_is_string(item))
+            return err_set(err, FAULT_INVALID, "%s: must be a list of strings", key);
+    }
     return 0;
 }
 
@@ -152,8 +154,7 @@ void attempt_free(struct attempt *a)
     free(a);
 }
 
-/* ---- the report
- * ------------------------------------------------------------------------------------------ */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static void put_log(struct buf *out, const char *name, const struct joblog *log)
 {

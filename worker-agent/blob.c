@@ -61,9 +61,7 @@ struct blobs {
 
 static void ask(struct blob *blob);
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void end_fetch(struct blob *blob)
 {
@@ -177,9 +175,7 @@ static void shrink_to_limit(struct blobs *blobs)
     }
 }
 
-/* ---- the fetch
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- the fetch ------------------------------------------------------------------------------- */
 
 static int start_over(struct blob *blob)
 {
@@ -376,9 +372,7 @@ static void ask(struct blob *blob)
     http_send(blob->url ? blob->http : agent->bulk, &blob->request);
 }
 
-/* ---- what stage.c asks for
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- what stage.c asks for ------------------------------------------------------------------- */
 
 static bool is_intact(const struct blob *blob)
 {

@@ -31,8 +31,7 @@ struct cgroup {
     int procs_fd;
 };
 
-/* ---- files
- * ------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static bool read_text(const char *folder, const char *name, struct buf *out)
 {
@@ -78,8 +77,7 @@ static int64_t read_keyed(const char *folder, const char *name, const char *key)
     return -1;
 }
 
-/* ---- where we are
- * -------------------------------------------------------------------------------------- */
+/* ---- where we are ---------------------------------------------------------------------------- */
 
 static bool has_word(const char *list, const char *word)
 {
@@ -216,8 +214,7 @@ int64_t cgroup_memory_limit(void)
     return least;
 }
 
-/* ---- our groups
- * ---------------------------------------------------------------------------------------- */
+/* ---- our groups ------------------------------------------------------------------------------ */
 
 static void groups_free(struct cgroups *groups)
 {

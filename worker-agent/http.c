@@ -46,8 +46,7 @@ struct http_conn {
 static void conn_event(void *arg);
 static void conn_tick(struct timer *timer);
 
-/* ---- what comes back: the parser's callbacks
- * ------------------------------------------------------- */
+/* ---- what comes back: the parser's callbacks ------------------------------------------------- */
 
 static int64_t number(const char *text, int64_t otherwise)
 {
@@ -147,8 +146,7 @@ static const http_parser_settings settings = { .on_header_field = on_header_fiel
                                                .on_body = on_body,
                                                .on_message_complete = on_message_complete };
 
-/* ---- connections
- * ------------------------------------------------------------------------------------ */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void conn_begins(struct later *later)
 {
@@ -410,8 +408,7 @@ static void conn_event(void *arg)
     }
 }
 
-/* ---- requests
- * ---------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 struct http *http_new(struct loop *loop, struct resolver *resolver, const struct server *server,
                       int connections_most)

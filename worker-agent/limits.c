@@ -41,8 +41,7 @@ void limits_prepare(struct attempt *a, struct spawn *spawn)
     spawn->data_most = a->need.memory + (a->need.memory > GIB ? a->need.memory : GIB);
 }
 
-/* ---- without a cgroup
- * ------------------------------------------------------------------------------------------ */
+/* ---- without a cgroup ------------------------------------------------------------------------ */
 
 static bool read_small(const char *path, char *out, size_t size)
 {
@@ -123,9 +122,7 @@ static bool over_by_looking(struct attempt *a)
     return used > a->need.memory;
 }
 
-/* ---- all
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 int64_t limits_check(struct attempt *a, int64_t most_ms)
 {

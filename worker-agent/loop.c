@@ -57,8 +57,7 @@ void loop_stop(struct loop *loop)
     loop->stopped = true;
 }
 
-/* ---- descriptors
- * --------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 void watch_set(struct loop *loop, struct watch *watch, uint32_t events)
 {
@@ -79,8 +78,7 @@ void watch_set(struct loop *loop, struct watch *watch, uint32_t events)
             loop->batch[i].events = 0;
 }
 
-/* ---- timers
- * ---------------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static void put(struct loop *loop, size_t slot, struct timer *timer)
 {
@@ -165,8 +163,7 @@ static void fire_due(struct loop *loop)
     }
 }
 
-/* ---- deferred work
- * ---------------------------------------------------------------------------------- */
+/* ---- deferred work --------------------------------------------------------------------------- */
 
 void later_ask(struct loop *loop, struct later *later)
 {

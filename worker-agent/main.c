@@ -28,9 +28,7 @@
 #define SETTLE_MS    10000 /* to be heard for the last time, beyond the jobs' grace */
 #define NOTICE_MS    2000
 
-/* ---- ways to end
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- ways to end ----------------------------------------------------------------------------- */
 
 static void give_up(struct timer *timer)
 {
@@ -87,8 +85,7 @@ void agent_fail(struct agent *agent, const char *why)
     loop_stop(agent->loop);
 }
 
-/* ---- the loop's hooks
- * -------------------------------------------------------------------------------------------- */
+/* ---- the loop's hooks ------------------------------------------------------------------------ */
 
 static void on_signal(struct watch *watch, uint32_t events)
 {
@@ -131,9 +128,7 @@ static void turn(void *arg)
         loop_stop(agent->loop);
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /* HOME and the login name, by /etc/passwd alone: NSS is not for a static program. */
 static void find_user(struct agent *agent)
@@ -289,9 +284,7 @@ static int shut_off(struct agent *agent, struct err *err)
     return 0;
 }
 
-/* ---- end
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 /* What the process holds in memory goes with it; what it left in the world is for us. */
 static void stop(struct agent *agent)

@@ -88,9 +88,7 @@ int outputs_open(int folder_fd, const char *path)
     return -1;
 }
 
-/* ---- patterns
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- patterns -------------------------------------------------------------------------------- */
 
 bool outputs_may_hold(const char *pattern, const char *folder)
 {
@@ -154,9 +152,7 @@ static bool worth_entering(const struct walk *walk, const char *folder)
     return false;
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static int add(struct walk *walk, const struct stat *status)
 {

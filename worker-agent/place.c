@@ -27,12 +27,12 @@ struct places {
     bool warned;
 };
 
-/* ---- trash
- * --------------------------------------------------------------------------------------------- */
+/* ---- trash ----------------------------------------------------------------------------------- */
 
 struct slice {
     struct places *places;
     int left;
+    bool moved_up; /* there is more than this walk saw */
 };
 
 static void remove_some(struct slice *slice, int fd, int depth);
@@ -52,7 +52,7 @@ static void remove_folder(struct slice *slice, int fd, const char *name, int dep
         own_str char *up = xasprintf("%s/%lu", slice->places->trash, slice->places->next_trash++);
 
         close(below);
-        (void)!renameat(fd, name, AT_FDCWD, up);
+        slice->moved_up |= renameat(fd, name, AT_FDCWD, up) == 0;
     }
     if (slice->left > 0)
         unlinkat(fd, name, AT_REMOVEDIR);
@@ -96,7 +96,7 @@ static void sweep(struct later *later)
     if (fd < 0)
         return;
     remove_some(&slice, fd, 0);
-    if (slice.left <= 0) {
+    if (slice.left <= 0 || slice.moved_up) {
         later_ask(places->loop, &places->sweep);
     } else if (!trash_is_empty(places) && !places->warned) {
         places->warned = true; /* a file made immutable, a mount: it goes with the worker */
@@ -112,8 +112,7 @@ static void discard(struct places *places, const char *path)
         later_ask(places->loop, &places->sweep);
 }
 
-/* ---- the pool
- * ------------------------------------------------------------------------------------------ */
+/* ---- the pool -------------------------------------------------------------------------------- */
 
 static void folder_fini(struct place_folder *folder)
 {

@@ -156,9 +156,7 @@ int reap_worker(const char *dir, struct err *err)
     return io_remove_tree(dir, err);
 }
 
-/* ---- the keeper
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- the keeper ------------------------------------------------------------------------------ */
 
 static void keep(int fd, const char *dir, const char *worker, const char *cgroups)
 {

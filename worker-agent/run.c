@@ -23,8 +23,7 @@
 #define TICK_MS   1000
 #define STRAYS_MS 200
 
-/* ---- the start
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the start ------------------------------------------------------------------------------- */
 
 /* What a shell would say, and the status it would give. */
 static void refuse_start(struct attempt *a, const char *command, int error)
@@ -71,7 +70,10 @@ static char **command_of(struct attempt *a, struct err *err)
         argv[0] = arena_printf(arena, "%s/script", a->place->path);
         return write_script(a, argv[0], err) < 0 ? NULL : argv;
     }
-    json_array_foreach(list, i, item) argv[i] = (char *)json_string_value(item);
+    json_array_foreach(list, i, item)
+    {
+        argv[i] = (char *)json_string_value(item);
+    }
     return argv;
 }
 
@@ -184,8 +186,7 @@ void run_start(struct attempt *a)
     refuse_start(a, spawn.argv[0], error);
 }
 
-/* ---- while it runs
- * ------------------------------------------------------------------------------------------ */
+/* ---- while it runs --------------------------------------------------------------------------- */
 
 static void signal_group(const struct attempt *a, int number)
 {
@@ -252,9 +253,7 @@ void run_kill_all(struct agent *agent)
     list_each(at, &agent->running) signal_group(list_item(at, struct attempt, node), SIGKILL);
 }
 
-/* ---- the end
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static int64_t ms_of(struct timeval time)
 {
@@ -338,9 +337,7 @@ void run_reap(struct agent *agent)
     }
 }
 
-/* ---- strays
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- strays ---------------------------------------------------------------------------------- */
 
 /* The attempt in whose environment it was started; 0: it does not say. */
 static int64_t attempt_of(pid_t pid)

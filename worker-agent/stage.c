@@ -109,8 +109,7 @@ static void done(struct stage *s)
     begin_some(s->cache);
 }
 
-/* ---- into the working directory
- * ------------------------------------------------------------------------------------- */
+/* ---- into the working directory -------------------------------------------------------------- */
 
 static int make_parents(const struct attempt *a, const char *to, struct err *err)
 {
@@ -237,9 +236,7 @@ static void blob_ready(struct blob_wait *wait, const struct err *why)
     copy_on(s);
 }
 
-/* ---- one after another
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- one after another ----------------------------------------------------------------------- */
 
 static int read_input(const json_t *input, struct source *source, struct err *err)
 {

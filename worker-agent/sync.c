@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "answer.h"
 #include "backoff.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -65,8 +66,7 @@ const char *sync_token(const struct sync *sync)
     return sync->agent->boot.session;
 }
 
-/* ---- what is to be said
- * --------------------------------------------------------------------------------------- */
+/* ---- what is to be said ---------------------------------------------------------------------- */
 
 static void put_in_outbox(struct sync *sync, struct attempt *a)
 {
@@ -189,8 +189,7 @@ static void carried_was_lost(struct sync *sync, struct call *call)
     call->carried_count = 0;
 }
 
-/* ---- what an answer brings
- * --------------------------------------------------------------------------------------- */
+/* ---- what an answer brings ------------------------------------------------------------------- */
 
 static void each_number(const json_t *list, struct agent *agent,
                         void (*each)(struct agent *agent, int64_t value))
@@ -198,8 +197,11 @@ static void each_number(const json_t *list, struct agent *agent,
     const json_t *item;
     size_t i;
 
-    json_array_foreach(list, i, item) if (json_is_integer(item))
-        each(agent, json_integer_value(item));
+    json_array_foreach(list, i, item)
+    {
+        if (json_is_integer(item))
+            each(agent, json_integer_value(item));
+    }
 }
 
 static void take_leases(struct agent *agent, const json_t *list)
@@ -207,7 +209,10 @@ static void take_leases(struct agent *agent, const json_t *list)
     json_t *item;
     size_t i;
 
-    json_array_foreach(list, i, item) lease_take_in(agent, item);
+    json_array_foreach(list, i, item)
+    {
+        lease_take_in(agent, item);
+    }
 }
 
 static void take_cancels(struct agent *agent, const json_t *list)
@@ -231,43 +236,24 @@ static void say_all_again(struct sync *sync)
         put_in_outbox(sync, list_item(sync->told.next, struct attempt, say));
 }
 
-static int take_answer(struct sync *sync, const json_t *answer, struct err *err)
+static void take_answer(struct sync *sync, const struct answer *answer)
 {
     struct agent *agent = sync->agent;
-    const json_t *leases = NULL, *cancel = NULL, *settled = NULL;
-    const char *epoch = "";
-    bool drain = false, end = false;
-    int64_t seq = 0;
 
-    if (!json_is_object(answer))
-        return err_set(err, FAULT_INVALID, "the answer is not an object");
-    if (json_get_str(answer, "epoch", &epoch, err) < 0 ||
-        json_opt_i64(answer, "seq", 0, INT64_MAX, &seq, err) < 0 ||
-        json_opt_array(answer, "leases", &leases, err) < 0 ||
-        json_opt_array(answer, "cancel", &cancel, err) < 0 ||
-        json_opt_array(answer, "settled", &settled, err) < 0 ||
-        json_opt_bool(answer, "drain", &drain, err) < 0 ||
-        json_opt_bool(answer, "exit", &end, err) < 0)
-        return -1;
-    if (strlen(epoch) >= INBOX_EPOCH || json_array_size(leases) > WIRE_LEASES_MOST)
-        return err_set(err, FAULT_INVALID, "epoch or leases: too long");
-    if (inbox_epoch(&sync->inbox, epoch))
+    if (inbox_epoch(&sync->inbox, answer->epoch))
         say_all_again(sync);
-    each_number(settled, agent, lease_settled);
-    if (inbox_take(&sync->inbox, seq)) {
-        take_leases(agent, leases);
-        take_cancels(agent, cancel);
+    each_number(answer->settled, agent, lease_settled);
+    if (inbox_take(&sync->inbox, answer->seq)) {
+        take_leases(agent, answer->leases);
+        take_cancels(agent, answer->cancel);
     }
-    if (drain)
+    if (answer->drain)
         lease_drain(agent);
-    if (end)
+    if (answer->exit)
         agent_end(agent, "the broker has nothing more for this worker");
-    return 0;
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void orphaned(struct timer *timer)
 {
@@ -345,30 +331,23 @@ static void answered(struct http_request *request)
 {
     struct call *call = list_item(request, struct call, request);
     struct sync *sync = call->sync;
-    own_json json_t *answer = NULL;
+    own_answer struct answer answer = { .root = NULL };
 
     call->busy = false;
+    if (request->status == 200 && answer_parse(buf_text(&request->answer), request->answer.length,
+                                               &answer, &request->err) < 0)
+        request->status = 0;
     if (request->status != 200) {
         fail(call);
         return;
     }
-    answer = json_parse(buf_text(&request->answer), request->answer.length, &request->err);
-    /* First what was said: a settled attempt is gone after the next line. */
-    if (!answer) {
-        request->status = 0;
-        fail(call);
-        return;
-    }
+    contact(sync);
     if (call->with_held)
         sync->inbox.held_told = true; /* unless the answer is of a new epoch */
     if (call->with_leaving)
         sync->leaving_heard = true;
-    carried_was_heard(sync, call);
-    contact(sync);
-    if (take_answer(sync, answer, &request->err) < 0) {
-        request->status = 0;
-        fail(call);
-    }
+    carried_was_heard(sync, call); /* before the settled ones among them are forgotten */
+    take_answer(sync, &answer);
     http_request_fini(request);
 }
 
@@ -467,9 +446,7 @@ static void nothing(struct timer *timer)
     (void)timer; /* the turn that follows does what is due */
 }
 
-/* ---- join
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- join ------------------------------------------------------------------------------------ */
 
 static void send_join(struct sync *sync);
 
@@ -561,9 +538,7 @@ static void send_join(struct sync *sync)
     http_send(sync->http, request);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void call_init(struct sync *sync, struct call *call, bool is_poll)
 {

@@ -90,9 +90,7 @@ static void stage_out(struct upload *u, const char *format, const char *what)
     finish(u);
 }
 
-/* ---- requests
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void try_again(struct timer *timer)
 {
@@ -140,9 +138,7 @@ static void begin(struct upload *u, enum doing doing, const char *method, char *
     u->doing = doing;
 }
 
-/* ---- logs
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- logs ------------------------------------------------------------------------------------ */
 
 static void log_sent(struct http_request *request)
 {
@@ -202,9 +198,7 @@ static bool log_is_due(const struct upload *u, int which)
            (!u->final || log->size > WIRE_LOG_INLINE);
 }
 
-/* ---- outputs
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- outputs --------------------------------------------------------------------------------- */
 
 static int collect(struct upload *u, struct err *err)
 {
@@ -212,7 +206,10 @@ static int collect(struct upload *u, struct err *err)
     size_t count = json_array_size(list), i;
     own_mem const char **patterns = xcalloc(count + 1, sizeof *patterns);
 
-    json_array_foreach(list, i, item) patterns[i] = json_string_value(item);
+    json_array_foreach(list, i, item)
+    {
+        patterns[i] = json_string_value(item);
+    }
     u->collected = true;
     return count ? outputs_find(u->attempt->place->job.fd, patterns, count, u->attempt->output_most,
                                 &u->outputs, err)
@@ -359,9 +356,7 @@ static void step_output(struct upload *u)
     }
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static bool wants_outputs(const struct attempt *a)
 {

@@ -55,6 +55,8 @@ void print_json_line(const json_t *value);
 void print_object(const json_t *object);
 /* A warning on standard error, fit for a terminal. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Wrong use that only the command itself can see: says so, and gives EXIT_USAGE. */
+int usage_fault(const struct args *args, const struct err *err);
 /* The exit code of a fault: one switch (main.c). */
 int exit_code_of(const struct err *err, bool unreachable);
 

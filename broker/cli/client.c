@@ -18,6 +18,7 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define REPEATS_MOST       8
 #define BACKOFF_FIRST_MS   100
+#define LARGE              65536
 #define BACKOFF_MOST_MS    5000
 #define PATIENCE_MS        60000 /* the usual one */
 #define UNAVAILABLE_MOST   3 /* repeats of a call answered 503: a full disk stays full for long */
@@ -351,7 +352,7 @@ static CURLcode perform(struct client *client, const struct call *call, struct t
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    if (call->sink) { /* a large file may take long, but must not stand still */
+    if (call->sink || call->body_length > LARGE) { /* may take long, but must not stand still */
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(timeout / 1000));
     } else {

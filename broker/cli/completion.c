@@ -220,7 +220,8 @@ const struct command command_completion = {
 /* ---- what they ask while one types -------------------------------------------------------------
  */
 
-#define COMPLETE_MOST 200
+#define LOOK_AT    10000 /* so many jobs are looked at */
+#define NAMES_MOST 200
 
 static void print_plain(const char *text)
 {
@@ -229,20 +230,21 @@ static void print_plain(const char *text)
         printf("%s\n", text);
 }
 
-/* The `key` of each object of the list that is `name` in the answer. */
+/* The `key` of the last objects of the list that is `name` in the answer: the newest jobs are last.
+ */
 static void print_names(struct cli *cli, const char *path, const char *name, const char *key)
 {
     own_json json_t *answer = NULL;
     struct err quiet = ERR_INIT;
-    size_t i;
-    json_t *one;
+    const json_t *list;
+    size_t count;
 
     if (cli_get(cli, &answer, &quiet, "%s", path) < 0)
         return;
-    json_array_foreach(json_object_get(answer, name), i, one)
-    {
-        print_plain(field_text(one, key));
-    }
+    list = json_object_get(answer, name);
+    count = json_array_size(list);
+    for (size_t i = count > NAMES_MOST ? count - NAMES_MOST : 0; i < count; i++)
+        print_plain(field_text(json_array_get(list, i), key));
 }
 
 static int run_complete(struct cli *cli, const struct args *args, struct err *err)
@@ -251,7 +253,7 @@ static int run_complete(struct cli *cli, const struct args *args, struct err *er
 
     (void)err;
     if (strcmp(kind, "jobs") == 0) {
-        own_str char *path = xasprintf("/v1/jobs?all=1&limit=%d", COMPLETE_MOST);
+        own_str char *path = xasprintf("/v1/jobs?all=1&limit=%d", LOOK_AT);
 
         print_names(cli, path, "tasks", "id");
     } else if (strcmp(kind, "sites") == 0) {

@@ -245,13 +245,18 @@ static int apply_options(const struct args *args, json_t *description, struct er
     return 0;
 }
 
-int drafts_read(const struct args *args, struct drafts *out, struct err *err)
+int drafts_usage(const struct args *args, struct err *err)
 {
-    if (args->word_count == 0 && (!args->rest || !args->rest[0]))
-        return err_set(
-            err, FAULT_INVALID,
+    if (args->word_count || (args->rest && args->rest[0]))
+        return 0;
+    err_set(err, FAULT_INVALID,
             "what is to run?  Give a file, or a command behind '--':  spillway %s -- CMD",
             args->command->name);
+    return 1;
+}
+
+int drafts_read(const struct args *args, struct drafts *out, struct err *err)
+{
     for (size_t i = 0; args->rest && args->rest[i]; i++)
         if (!utf8_valid(args->rest[i], strlen(args->rest[i])))
             return err_set(err, FAULT_INVALID, "'%.60s' is not UTF-8", args->rest[i]);

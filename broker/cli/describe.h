@@ -35,6 +35,8 @@ struct drafts {
 void drafts_free(struct drafts *drafts);
 #define own_drafts own(drafts_free)
 
+/* 1: the words make no sense together, *err says why. */
+int drafts_usage(const struct args *args, struct err *err);
 /* Files, scripts, standard input or the words behind "--"; options written into each. */
 int drafts_read(const struct args *args, struct drafts *out, struct err *err);
 /* Check them all; prints every fault as FILE:LINE:COLUMN: WORDS.  -1: there were any. */

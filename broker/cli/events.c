@@ -104,6 +104,8 @@ static int list(struct cli *cli, const struct args *args, const char *query, str
             cursor = xstrdup(field_text(answer, "cursor"));
         more = more && cursor;
     }
+    if ((int64_t)json_array_size(all) == limit && more && !args_has(args, "limit"))
+        warn("there may be more; --limit N shows up to N, --after ID goes on from there");
     if (cli->json)
         print_json(all);
     for (size_t i = 0; !cli->json && i < json_array_size(all); i++)

@@ -401,8 +401,10 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 
     if (job_ids_check(args, err) < 0)
         return -1;
-    if (args_has(args, "output") && args->word_count > 1)
-        return err_set(err, FAULT_INVALID, "-o is for one id; several go to a folder each");
+    if (args_has(args, "output") && args->word_count > 1) {
+        err_set(err, FAULT_INVALID, "-o is for one id; several go to a folder each");
+        return usage_fault(args, err);
+    }
     for (size_t i = 0; rc == 0 && i < args->word_count; i++) {
         own_str char *usual = xasprintf("spillway-%s", args->words[i]);
         struct fetch fetch = { .cli = cli, .root = -1, .list = list };

@@ -9,15 +9,13 @@
 
 /* In the order in which a newcomer meets them. */
 const struct command *const commands[] = {
-    &command_submit,   &command_run,        &command_ls,
-    &command_show,     &command_explain,    &command_logs,
-    &command_fetch,    &command_wait,       &command_cancel,
-    &command_hold,     &command_release,    &command_retry,
-    &command_schedule, &command_sites,      &command_workers,
-    &command_top,      &command_usage,      &command_events,
-    &command_simulate, &command_token,      &command_doctor,
-    &command_version,  &command_completion, &command_help,
-    &command_complete, &command_manual,     NULL,
+    &command_submit,   &command_run,      &command_ls,      &command_show,
+    &command_explain,  &command_logs,     &command_fetch,   &command_wait,
+    &command_cancel,   &command_hold,     &command_release, &command_retry,
+    &command_schedule, &command_notices,  &command_sites,   &command_workers,
+    &command_top,      &command_usage,    &command_events,  &command_simulate,
+    &command_token,    &command_doctor,   &command_version, &command_completion,
+    &command_help,     &command_complete, &command_manual,  NULL,
 };
 
 const struct option global_options[] = {
@@ -67,7 +65,7 @@ static void complain(const struct command *command, const struct err *err)
     fprintf(stderr, "spillway%s%s: %s\n", command ? " " : "", buf_text(&name), text);
 }
 
-static int usage_fault(const struct args *args, const struct err *err)
+int usage_fault(const struct args *args, const struct err *err)
 {
     own_buf struct buf name = BUF_INIT(0);
 

@@ -92,11 +92,15 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     own_json json_t *answer = NULL;
     own_str char *id = NULL;
 
+    if (drafts_usage(args, err) > 0)
+        return usage_fault(args, err);
     if (drafts_read(args, &drafts, err) < 0 || drafts_check(args, &drafts, err) < 0)
         return -1;
-    if (drafts.count != 1 || drafts.list[0].spec.array.size > 0)
-        return err_set(err, FAULT_INVALID,
-                       "run is for one job of one task; use `spillway submit --wait` for more");
+    if (drafts.count != 1 || drafts.list[0].spec.array.size > 0) {
+        err_set(err, FAULT_INVALID,
+                "run is for one job of one task; use `spillway submit --wait` for more");
+        return usage_fault(args, err);
+    }
     if (submit_drafts(cli, args, &drafts, &answer, err) < 0)
         return -1;
     id = xasprintf("%lld",

@@ -36,7 +36,7 @@ static void warn_of_missing_program(const struct draft *draft)
     const char *program = draft->spec.argv ? draft->spec.argv[0] : "";
     const char *path = strncmp(program, "./", 2) == 0 ? program + 2 : program;
 
-    if (program[0] == '/' || !strchr(program, '/') || access(program, F_OK) != 0 ||
+    if (draft->source || program[0] == '/' || !strchr(program, '/') || access(program, F_OK) != 0 ||
         draft->spec.container)
         return;
     for (size_t i = 0; i < draft->spec.input_count; i++) {
@@ -283,6 +283,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     own_json json_t *answer = NULL;
     const json_t *jobs;
 
+    if (drafts_usage(args, err) > 0)
+        return usage_fault(args, err);
     if (drafts_read(args, &drafts, err) < 0 || drafts_check(args, &drafts, err) < 0 ||
         submit_drafts(cli, args, &drafts, &answer, err) < 0)
         return -1;

@@ -10,6 +10,8 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 
+#define LIST_MOST 10000 /* the API's bound */
+
 static const struct option ls_options[] = {
     { "all", 'a', NULL, "those that are gone too", COMPLETES_NOTHING },
     { "site", 's', "SITE", "only those at this site", COMPLETES_SITE },
@@ -63,12 +65,14 @@ static int run_ls(struct cli *cli, const struct args *args, struct err *err)
     own_buf struct buf path = BUF_INIT(0);
     own_json json_t *answer = NULL;
 
-    buf_puts(&path, "/v1/workers");
+    buf_printf(&path, "/v1/workers?limit=%d", LIST_MOST);
     if (args_has(args, "all"))
         query_add(&path, "all", "1");
     query_add(&path, "site", args_get(args, "site"));
     if (cli_get(cli, &answer, err, "%s", buf_text(&path)) < 0)
         return -1;
+    if (json_array_size(json_object_get(answer, "workers")) == LIST_MOST)
+        warn("only the first %d are shown; --site SITE shows those of one site", LIST_MOST);
     if (cli->json)
         print_json(json_object_get(answer, "workers"));
     else if (json_array_size(json_object_get(answer, "workers")))

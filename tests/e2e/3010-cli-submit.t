@@ -105,7 +105,7 @@ like "is told with its line" "$(said)" '^bad\.sh:2: '
 printf 'command: ["true"]\nafter: [{job: 987654}]\n' >after.yaml
 is "what only the broker can know" "$(code 'submit after.yaml')" 7
 like "is told too" "$(said)" '987654'
-is "nothing to run" "$(code submit)" 7
+is "nothing to run" "$(code submit)" 2
 is "a file and a command" "$(code 'submit many.yaml -- true')" 7
 is "no such file" "$(code 'submit none.yaml')" 3
 printf 'x' >empty.yaml && : >empty.yaml
@@ -128,7 +128,7 @@ is "run" "$(spillway run -- sh -c 'echo out; echo err >&2' 2>"$T/err")" out
 is "keeps the streams apart" "$(cat "$T/err")" err
 is "exits as the job" "$(code 'spillway run -- sh -c "exit 9"')" 9
 is "by signal" "$(code 'spillway run -- sh -c "kill -TERM \$\$"')" 143
-is "of an array is wrong use" "$(code 'spillway run --array 1-3 -- true')" 7
+is "of an array is wrong use" "$(code 'spillway run --array 1-3 -- true')" 2
 mkfifo gate
 timeout 60 spillway run --json -- sh -c 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done' >run.out 2>run.err &
 run=$!

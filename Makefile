@@ -32,7 +32,7 @@ BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash post
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
-STORE  := store schema db needs writer tasks submit jobs attempts load read events workers sites blobs logs \
+STORE  := store schema db needs writer tasks submit jobs attempts load read ls events workers sites blobs logs \
           tokens usage prune care checkpoint schedules firings notices
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site local
@@ -49,7 +49,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
           attempt env container limits run lease inbox answer sync blob stage outputs upload
 
 UNIT   := api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue agent/test_slots agent/test_inbox agent/test_boot agent/test_attempt agent/test_outputs agent/test_loop agent/test_http agent/test_place cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
-          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
+          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer notify/test_message store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
 
 # ---- how it is built ---------------------------------------------------------------------------------
 
@@ -199,6 +199,11 @@ $(O)/fuzz/libfuzzed.a: $(FUZZ_OBJ)
 
 $(O)/fuzz/fuzz_%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/libfuzzed.a
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -pthread -o $@ $^ -lyaml -ljansson -lcrypto -lm
+
+# The agent's parts have libraries of their own.
+FUZZ_AGENT := $(patsubst %,$(O)/fuzz/obj/worker-agent/%.o,answer attempt boot cgroup digest http inbox joblog loop nonss resolve tls transport url)
+$(O)/fuzz/fuzz_agent: $(O)/fuzz/obj/tests/fuzz/fuzz_agent.o $(FUZZ_AGENT) $(O)/fuzz/libfuzzed.a
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -pthread -o $@ $^ $(LIBS_AGENT)
 
 # FUZZ_SECONDS=N each, FUZZ="job yaml" only these
 fuzz: $(FUZZ_BIN)

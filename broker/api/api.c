@@ -181,8 +181,8 @@ static int start_unix(struct api *api, struct err *err)
     own_fd int passed = listen_passed(AF_UNIX);
     own_fd int fd =
         passed < 0 ? listen_unix(api->socket_path, api->socket_mode, err) : take_fd(&passed);
-    bool ours = passed < 0;
 
+    api->owns_socket = passed < 0;
     if (fd < 0)
         return -1;
     api->unix_daemon = start_daemon(api, fd, none);
@@ -190,7 +190,7 @@ static int start_unix(struct api *api, struct err *err)
         return err_set(err, FAULT_INTERNAL, "cannot serve on %s: libmicrohttpd did not start",
                        api->socket_path);
     take_fd(&fd);
-    return ours ? listen_publish(api->socket_path, err) : 0;
+    return api->owns_socket ? listen_publish(api->socket_path, err) : 0;
 }
 
 static int start_tcp(struct api *api, struct err *err)
@@ -314,7 +314,8 @@ void api_stop(struct api *api)
     wait_until_idle(api);
     stop_daemon(&api->tcp_daemon);
     stop_daemon(&api->unix_daemon);
-    unlink(api->socket_path);
+    if (api->owns_socket) /* systemd keeps its own */
+        unlink(api->socket_path);
     pool_free(take_ptr(api->pool));
     pool_free(take_ptr(api->slow));
 }

@@ -233,23 +233,31 @@ static int refuse(struct auth *auth, const char *address, const char *what, stru
     return -1;
 }
 
-static int hash_token(const char *token, char kind, char key[SHA256_HEX + 2],
-                      unsigned char hash[SHA256_BYTES], struct err *err)
+static int hash_token(const char *token, unsigned char hash[SHA256_BYTES], struct err *err)
 {
     size_t length = strlen(token);
 
     if (length == 0 || length > TOKEN_MOST)
         return err_set(err, FAULT_AUTH, "not a token");
     sha256_of(token, length, hash);
-    key[0] = kind;
-    sha256_hex_of(token, length, key + 1);
     return 0;
 }
 
+/* Only who fails is slowed down: on a Unix socket, or behind one address, good and bad clients come
+ * from the same place, and a token of 256 bits is not found by trying. */
+static struct caller *refused(struct auth *auth, const char *what, const char *address,
+                              struct err *err)
+{
+    if (err->fault != FAULT_AUTH || auth_may_try(auth, address, err) == 0)
+        refuse(auth, address, what, err);
+    return NULL;
+}
+
 static struct caller *token_look_up(struct auth *auth, const unsigned char hash[SHA256_BYTES],
-                                    struct err *err)
+                                    const char *key, uint64_t generation, struct err *err)
 {
     own_buf struct buf strings = BUF_INIT(65536);
+    int64_t keep_ms = CACHE_MS, left_ms;
     struct caller *caller;
     struct token_row row;
 
@@ -257,62 +265,48 @@ static struct caller *token_look_up(struct auth *auth, const unsigned char hash[
         return NULL;
     caller = caller_new(row.role, row.user, row.projects);
     caller->token = row.id;
-    return caller;
-}
-
-static struct caller *session_look_up(struct auth *auth, const unsigned char hash[SHA256_BYTES],
-                                      struct err *err)
-{
-    enum worker_state state;
-    struct caller *caller;
-    char name[40];
-    int64_t worker;
-
-    if (store_worker_session(auth->store, hash, &worker, &state, err) < 0)
-        return NULL;
-    snprintf(name, sizeof name, "worker:%" PRId64, worker);
-    caller = caller_new(ROLE_NONE, name, "");
-    caller->worker = worker;
-    return caller;
-}
-
-typedef struct caller *look_up(struct auth *, const unsigned char *, struct err *);
-
-static struct caller *find(struct auth *auth, const char *token, char kind, look_up *look,
-                           const char *what, const char *address, struct err *err)
-{
-    unsigned char hash[SHA256_BYTES];
-    char key[SHA256_HEX + 2];
-    struct caller *caller;
-    uint64_t generation;
-
-    if (hash_token(token, kind, key, hash, err) < 0) {
-        refuse(auth, address, what, err);
-        return NULL;
-    }
-    caller = cached(auth, key, &generation);
-    if (caller)
-        return caller;
-    caller = look(auth, hash, err);
-    if (caller)
-        keep(auth, key, caller, CACHE_MS, generation);
-    /* Only who fails is slowed down: on a Unix socket, or behind one address, good and bad clients
-     * come from the same place, and a token of 256 bits is not found by trying. */
-    else if (err->fault != FAULT_AUTH || auth_may_try(auth, address, err) == 0)
-        refuse(auth, address, what, err);
+    left_ms = row.expires_ms - clock_wall_ms();
+    if (row.expires_ms && left_ms < keep_ms)
+        keep_ms = left_ms;
+    keep(auth, key, caller, keep_ms, generation);
     return caller;
 }
 
 struct caller *auth_token(struct auth *auth, const char *token, const char *address,
                           struct err *err)
 {
-    return find(auth, token, 't', token_look_up, "token", address, err);
+    unsigned char hash[SHA256_BYTES];
+    own_buf struct buf key = BUF_INIT(SHA256_HEX + 2);
+    struct caller *caller;
+    uint64_t generation;
+
+    if (hash_token(token, hash, err) < 0)
+        return refused(auth, "token", address, err);
+    buf_putc(&key, 't');
+    buf_put_hex(&key, hash, sizeof hash);
+    caller = cached(auth, buf_text(&key), &generation);
+    if (!caller)
+        caller = token_look_up(auth, hash, buf_text(&key), generation, err);
+    return caller ? caller : refused(auth, "token", address, err);
 }
 
+/* The store has sessions in memory: nothing is cached, and one that ended is refused at once. */
 struct caller *auth_session(struct auth *auth, const char *token, const char *address,
                             struct err *err)
 {
-    return find(auth, token, 's', session_look_up, "worker session", address, err);
+    unsigned char hash[SHA256_BYTES];
+    enum worker_state state;
+    struct caller *caller;
+    char name[40];
+    int64_t worker;
+
+    if (hash_token(token, hash, err) < 0 ||
+        store_worker_session(auth->store, hash, &worker, &state, err) < 0)
+        return refused(auth, "worker session", address, err);
+    snprintf(name, sizeof name, "worker:%" PRId64, worker);
+    caller = caller_new(ROLE_NONE, name, "");
+    caller->worker = worker;
+    return caller;
 }
 
 int auth_rate(struct auth *auth, const char *who, struct err *err)

@@ -93,9 +93,10 @@ int jobs_list(struct request *request, struct err *err)
 
 /* ---- one */
 
-struct depending {
+struct rows {
     struct buf *out;
     size_t count;
+    bool more; /* than the answer holds */
 };
 
 static bool put_dependency(void *arg, const struct dependency_row *row)
@@ -103,10 +104,10 @@ static bool put_dependency(void *arg, const struct dependency_row *row)
     static const char *const outcomes[] = {
         [ON_SUCCESS] = "success", [ON_FAILURE] = "failure", [ON_ANY] = "any"
     };
-    struct depending *depending = arg;
+    struct rows *rows = arg;
 
-    buf_printf(depending->out, "%s{\"job\":%" PRId64 ",\"on\":\"%s\",\"each\":%s}",
-               depending->count++ ? "," : "", row->on_job, outcomes[row->on],
+    buf_printf(rows->out, "%s{\"job\":%" PRId64 ",\"on\":\"%s\",\"each\":%s}",
+               rows->count++ ? "," : "", row->on_job, outcomes[row->on],
                row->each ? "true" : "false");
     return true;
 }
@@ -115,12 +116,11 @@ static int put_description(struct request *request, const struct job_detail *det
                            struct err *err)
 {
     struct buf *out = &request->reply.body;
-    struct depending depending = { .out = out };
+    struct rows rows = { .out = out };
 
     put_time(out, "deadline", detail->job.deadline_ms);
     buf_printf(out, ",\"description\":%s,\"dependencies\":[", detail->spec ? detail->spec : "null");
-    if (store_dependencies(request->api->store, detail->job.id, put_dependency, &depending, err) <
-        0)
+    if (store_dependencies(request->api->store, detail->job.id, put_dependency, &rows, err) < 0)
         return -1;
     buf_puts(out, "]}");
     return reply_body(request, 200, NULL);
@@ -179,10 +179,14 @@ static const char *budget_name(enum blame blame)
 
 static bool put_attempt(void *arg, const struct attempt_row *row)
 {
-    struct depending *list = arg;
+    struct rows *list = arg;
     struct buf *out = list->out;
     bool ended = row->finished_ms != 0;
 
+    if (list->count == LIST_MOST) {
+        list->more = true;
+        return false;
+    }
     buf_printf(out, "%s{\"attempt\":%d,\"id\":%" PRId64 ",\"index\":%" PRId64,
                list->count++ ? "," : "", row->number, row->id, row->index);
     put_state(out, row->state, row->reason);
@@ -199,13 +203,13 @@ static bool put_attempt(void *arg, const struct attempt_row *row)
     put_i64_or_null(out, "cpu_ms", row->cpu_ms, ended);
     put_i64_or_null(out, "max_rss_bytes", row->max_rss, row->max_rss > 0);
     buf_printf(out, ",\"decision\":%s}", row->decision ? row->decision : "null");
-    return list->count < LIST_MOST;
+    return true;
 }
 
 int job_attempts(struct request *request, struct err *err)
 {
     own_buf struct buf strings = BUF_INIT(STRINGS_MOST);
-    struct depending list = { .out = &request->reply.body };
+    struct rows list = { .out = &request->reply.body };
     struct target target;
 
     if (request_target(request, &target, NULL, &strings, err) < 0)
@@ -213,6 +217,6 @@ int job_attempts(struct request *request, struct err *err)
     buf_puts(list.out, "{\"attempts\":[");
     if (store_attempts(request->api->store, target, put_attempt, &list, err) < 0)
         return -1;
-    buf_puts(list.out, "]}");
+    buf_puts(list.out, list.more ? "],\"more\":true}" : "],\"more\":false}");
     return reply_body(request, 200, NULL);
 }

@@ -83,6 +83,9 @@ static int write_outputs(struct request *request, struct gathering *all, struct 
     buf_puts(all->out, "{\"outputs\":[");
     for (size_t i = 0; i < all->count; i++) {
         all->now = &all->tasks[i];
+        if (all->out->length > ANSWER_MOST / 2)
+            return err_set(err, FAULT_INVALID, "too many files for one answer: say limit=%zu",
+                           i > 1 ? i / 2 : 1);
         if (store_outputs(request->api->store, all->now->attempt, put_output, all, err) < 0)
             return -1;
     }

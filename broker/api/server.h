@@ -68,7 +68,7 @@ struct api {
     pthread_cond_t idle;
     int64_t busy;  /* busy_lock; handlers that run, connections that are suspended */
     bool stopping; /* busy_lock */
-    bool started;
+    bool started, owns_socket;
 };
 
 /* Make `err` the reply. */

@@ -239,6 +239,10 @@ void job_row_copy_strings(struct arena *arena, struct job_row *row);
 #define TASK_DETAIL       20
 /* From column `first` on; strings stay the statement's. */
 void task_row_read(sqlite3_stmt *stmt, int first, struct task_row *out);
+/* With its worker's name and site behind the columns of TASK_COLUMNS. */
+#define TASKS_NAMED \
+    ", w.name, w.site FROM tasks t LEFT JOIN workers w ON w.id = t.worker WHERE t.job = ?1 "
+void task_row_read_named(sqlite3_stmt *stmt, struct task_row *out);
 /* What a task without a row looks like. */
 void task_row_of_rest(const struct job_row *job, int64_t index, struct task_row *out);
 

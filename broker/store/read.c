@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read.c - what people and programs ask about jobs: ls, show, attempts, outcomes.
+/* read.c - what people and programs ask about jobs: show, attempts, outcomes.
  *
  * Nothing here costs more for an array of a million tasks than for one of ten, but for the rows
  * that are asked for: tasks without rows are one line, and counts of ended tasks are kept with the
  * job. */
-#include "base/parse.h"
 #include "store/internal.h"
 
-#define JOBS_FROM " FROM jobs j WHERE j.id >= ?1 "
-
-static const char LS_OPEN[] = "SELECT " JOB_COLUMNS JOBS_FROM "AND j.finished = 0 ORDER BY j.id";
-static const char LS_ALL[] = "SELECT " JOB_COLUMNS JOBS_FROM "ORDER BY j.id";
-static const char LS_ALL_USER[] = "SELECT " JOB_COLUMNS JOBS_FROM "AND j.user = ?2 ORDER BY j.id";
-static const char LS_ONE[] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = ?1";
-#define TASKS_FROM \
-    ", w.name, w.site FROM tasks t LEFT JOIN workers w ON w.id = t.worker WHERE t.job = ?1 "
-static const char LS_TASKS_OPEN[] =
-    "SELECT " TASK_COLUMNS TASKS_FROM "AND t.idx > ?2 AND t.state < 6 ORDER BY t.idx";
-static const char LS_TASKS_ALL[] =
-    "SELECT " TASK_COLUMNS TASKS_FROM "AND t.idx > ?2 ORDER BY t.idx";
-static const char GET_TASK[] = "SELECT " TASK_COLUMNS TASKS_FROM "AND t.idx = ?2";
+static const char GET_TASK[] = "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx = ?2";
 static const char GET_JOB[] =
     "SELECT " JOB_COLUMNS ", j.rest_detail, j.rest_finished, "
     "coalesce(j.spec, (SELECT s.spec FROM specs s WHERE s.job = j.id)) FROM jobs j WHERE j.id = ?";
@@ -40,178 +27,11 @@ static const char ATTEMPTS_OF_WORKER[] =
     "SELECT " ATTEMPT_COLUMNS "WHERE a.worker = ? AND a.ended = 0 ORDER BY a.id";
 static const char ATTEMPT_BY_ID[] = "SELECT " ATTEMPT_COLUMNS "WHERE a.id = ?";
 
-/* With the worker's name and site behind its columns. */
-static void task_row_read_named(sqlite3_stmt *stmt, struct task_row *out)
+void task_row_read_named(sqlite3_stmt *stmt, struct task_row *out)
 {
     task_row_read(stmt, 0, out);
     out->worker_name = col_text(stmt, TASK_COLUMN_COUNT);
     out->site = col_text(stmt, TASK_COLUMN_COUNT + 1);
-}
-
-/* ---- ls */
-
-/* A place between two lines: behind task `index` of `job`; IN_REST: behind its tasks, at its rest.
- */
-struct place {
-    int64_t job, index;
-};
-#define BEFORE_ALL (-1)
-#define AT_REST    INT64_MAX
-
-struct ls {
-    struct conn *db;
-    const struct ls_filter *filter;
-    store_ls_each *each;
-    void *arg;
-    unsigned states; /* wanted */
-    bool open_only;  /* no ended task is wanted */
-    int64_t left;
-    struct place place; /* behind the last line given */
-    bool full;          /* the limit was reached, or the caller has enough */
-};
-
-#define OPEN_STATES                                                                  \
-    (1u << TASK_HELD | 1u << TASK_PENDING | 1u << TASK_LEASED | 1u << TASK_RUNNING | \
-     1u << TASK_UNREACHABLE | 1u << TASK_COMPLETING)
-#define ALL_STATES ((1u << TASK_STATE_COUNT) - 1)
-
-static int place_parse(const char *cursor, struct place *out, struct err *err)
-{
-    own_str char *copy = xstrdup(cursor);
-    char *dot = strchr(copy, '.');
-    struct err ignored = ERR_INIT;
-
-    if (!dot)
-        return err_set(err, FAULT_INVALID, "cursor: not one that this list gave");
-    *dot++ = '\0';
-    if (parse_i64(copy, 0, INT64_MAX, &out->job, &ignored) < 0 ||
-        parse_i64(dot, BEFORE_ALL, INT64_MAX, &out->index, &ignored) < 0)
-        return err_set(err, FAULT_INVALID, "cursor: not one that this list gave");
-    return 0;
-}
-
-static bool ls_wants_job(const struct ls_filter *filter, const struct job_row *job)
-{
-    bool mine = !filter->user || strcmp(filter->user, job->user) == 0;
-
-    for (size_t i = 0; !mine && filter->projects && filter->projects[i]; i++)
-        mine = strcmp(filter->projects[i], job->project) == 0;
-    return mine && (!filter->name || strcmp(filter->name, job->name) == 0) &&
-           (!filter->project || strcmp(filter->project, job->project) == 0);
-}
-
-static void ls_give(struct ls *ls, const struct ls_row *row, int64_t index)
-{
-    if (ls->left == 0) {
-        ls->full = true;
-        return;
-    }
-    ls->left--;
-    ls->place = (struct place){ row->job.id, index };
-    ls->full = !ls->each(ls->arg, row);
-}
-
-static int ls_tasks(struct ls *ls, struct ls_row *row, int64_t after, struct err *err)
-{
-    own_stmt sqlite3_stmt *stmt =
-        db_query(ls->db, ls->open_only ? LS_TASKS_OPEN : LS_TASKS_ALL, "ii", row->job.id, after);
-    int rc = 1;
-
-    while (!ls->full && (rc = db_step(ls->db, stmt, err)) > 0) {
-        task_row_read_named(stmt, &row->task);
-        if (!(ls->states & 1u << row->task.state))
-            continue;
-        row->first = row->task.index;
-        row->count = 1;
-        ls_give(ls, row, row->task.index);
-    }
-    return rc < 0 ? -1 : 0;
-}
-
-static void ls_rest(struct ls *ls, struct ls_row *row, int64_t count)
-{
-    if (count == 0 || !(ls->states & 1u << row->job.rest_state))
-        return;
-    task_row_of_rest(&row->job, 0, &row->task);
-    if (task_state_final(row->job.rest_state))
-        row->task.finished_ms = row->job.finished_ms;
-    row->first = row->job.next_position;
-    row->count = count;
-    ls_give(ls, row, AT_REST);
-}
-
-static int ls_job(struct ls *ls, sqlite3_stmt *stmt, const struct place *from, struct err *err)
-{
-    struct ls_row row = { 0 };
-    int64_t task_rows = col_int(stmt, JOB_TASK_ROWS);
-    int64_t after;
-
-    job_row_read(stmt, &row.job);
-    if (!ls_wants_job(ls->filter, &row.job))
-        return 0;
-    after = row.job.id == from->job ? from->index : BEFORE_ALL;
-    if (after == AT_REST)
-        return 0;
-    if (task_rows && ls_tasks(ls, &row, after, err) < 0)
-        return -1;
-    if (!ls->full)
-        ls_rest(ls, &row, row.job.tasks - task_rows);
-    return 0;
-}
-
-static sqlite3_stmt *ls_query(const struct ls *ls, int64_t from)
-{
-    const struct ls_filter *filter = ls->filter;
-
-    if (filter->job)
-        return db_query(ls->db, LS_ONE, "i", filter->job);
-    if (ls->open_only)
-        return db_query(ls->db, LS_OPEN, "i", from);
-    if (filter->user && !filter->projects)
-        return db_query(ls->db, LS_ALL_USER, "it", from, filter->user);
-    return db_query(ls->db, LS_ALL, "i", from);
-}
-
-static int ls_run(struct ls *ls, struct err *err)
-{
-    struct place from = ls->place;
-    own_stmt sqlite3_stmt *stmt = ls_query(ls, from.job);
-    int rc = 0;
-
-    while (!ls->full && (rc = db_step(ls->db, stmt, err)) > 0)
-        if (ls_job(ls, stmt, &from, err) < 0)
-            return -1;
-    return rc < 0 ? -1 : 0;
-}
-
-int store_ls(struct store *store, const struct ls_filter *filter, store_ls_each *each, void *arg,
-             struct buf *cursor, struct err *err)
-{
-    own_reader struct reader reader = { store, reader_take(store, err) };
-    struct ls ls = { .db = reader.db,
-                     .filter = filter,
-                     .each = each,
-                     .arg = arg,
-                     .left = filter->limit,
-                     .place = { 0, BEFORE_ALL } };
-    int rc;
-
-    if (!reader.db)
-        return -1;
-    ls.states = filter->states ? filter->states : filter->all ? ALL_STATES : OPEN_STATES;
-    ls.open_only = !(ls.states & ~OPEN_STATES);
-    if (filter->cursor && *filter->cursor && place_parse(filter->cursor, &ls.place, err) < 0)
-        return -1;
-    if (db_run(reader.db, err, "BEGIN", "") < 0)
-        return -1;
-    rc = ls_run(&ls, err);
-    db_run(reader.db, NULL, "ROLLBACK", "");
-    if (rc < 0 || !cursor)
-        return rc;
-    buf_clear(cursor);
-    if (ls.full)
-        buf_printf(cursor, "%lld.%lld", (long long)ls.place.job, (long long)ls.place.index);
-    return 0;
 }
 
 /* ---- one job, one task */

@@ -45,7 +45,8 @@ static const char STEP_1[] =
     /* descriptions too large to be copied with each change of their job's row */
     "CREATE TABLE specs (job INTEGER PRIMARY KEY REFERENCES jobs, spec TEXT NOT NULL) STRICT;"
     "CREATE INDEX jobs_open ON jobs (id) WHERE finished = 0;"
-    "CREATE INDEX jobs_user ON jobs (user);"
+    "CREATE INDEX jobs_user ON jobs (user, (finished > 0));"
+    "CREATE INDEX jobs_project ON jobs (project, (finished > 0));"
     "CREATE INDEX jobs_ended ON jobs (finished) WHERE finished > 0;"
 
     "CREATE TABLE submissions (user TEXT NOT NULL, key TEXT NOT NULL, first_job INTEGER NOT NULL,"
@@ -129,8 +130,8 @@ static const char STEP_1[] =
     /* tasks ended since the database was made, by state */
     "CREATE TABLE ended (state INTEGER PRIMARY KEY, tasks INTEGER NOT NULL) STRICT;";
 
-/* Recurring jobs.  A firing's key is what makes an instant fire once; `ended` is set at once where no
- * job was made.  marks are seconds, instants too. */
+/* Recurring jobs.  A firing's key is what makes an instant fire once; `ended` is set at once where
+ * no job was made.  marks are seconds, instants too. */
 static const char STEP_2[] =
     "CREATE TABLE schedules (id INTEGER PRIMARY KEY AUTOINCREMENT, version INTEGER NOT NULL,"
     "  created INTEGER NOT NULL, updated INTEGER NOT NULL, paused INTEGER NOT NULL,"

@@ -104,6 +104,48 @@ static void pages_join_without_a_seam(void **state)
     }
 }
 
+/* Hers and her projects', ended and not, are several lists that are read as one. */
+static void merged_lists_are_in_order_and_without_twins(void **state)
+{
+    struct fixture *f = *state;
+    int64_t worker = worker_ready(f, "w");
+    const char *const users[] = { "ada", "bob", "eve" };
+    const char *const areas[] = { "genomics", "physics", "climate" };
+    const char *const projects[] = { "physics", "genomics", NULL };
+    own_buf struct buf expected = BUF_INIT(0);
+
+    for (int i = 0; i < 60; i++) {
+        struct new_job job = plain_job("job");
+        int user = i % 3, area = i / 3 % 3;
+        bool is_over = i % 4 == 0;
+
+        job.user = users[user];
+        job.project = areas[area];
+        job.id = submit(f, job);
+        if (is_over)
+            ends(f, worker, lease(f, job.id, 0, worker), TASK_SUCCEEDED);
+        if (user != 0 && area == 2)
+            continue; /* neither hers nor her projects' */
+        buf_printf(&expected, is_over ? "%lld.0:succeeded " : "%lld[0+1]:pending ",
+                   (long long)job.id);
+    }
+    for (int64_t limit = 1; limit < 70; limit += 7) {
+        own_buf struct buf cursor = BUF_INIT(0);
+        struct ls_filter filter = {
+            .all = true, .limit = limit, .user = "ada", .projects = projects
+        };
+        struct lines lines = { 0 };
+
+        do {
+            own_str char *from = xstrdup(buf_text(&cursor));
+
+            filter.cursor = from;
+            assert_ok(f, store_ls(f->store, &filter, add_line, &lines, &cursor, &f->err));
+        } while (cursor.length);
+        assert_string_equal(lines.text, buf_text(&expected));
+    }
+}
+
 static void a_caller_that_has_enough_can_go_on_from_there(void **state)
 {
     struct fixture *f = *state;
@@ -231,6 +273,7 @@ int main(void)
         TEST(an_array_is_its_rows_and_one_line_for_the_rest),
         TEST(filters_pick),
         TEST(pages_join_without_a_seam),
+        TEST(merged_lists_are_in_order_and_without_twins),
         TEST(a_caller_that_has_enough_can_go_on_from_there),
         TEST(a_cursor_from_elsewhere_is_refused),
         TEST(a_task_without_a_row_is_what_its_job_says),

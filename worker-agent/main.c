@@ -122,6 +122,7 @@ static void turn(void *arg)
     }
     lease_start_ready(agent);
     sync_turn(agent->sync);
+    roster_beat(agent->roster);
     if (agent->ending && list_empty(&agent->running))
         loop_stop(agent->loop);
     if (agent->leaving && agent->attempts.count == 0 && sync_leaving_was_heard(agent->sync))

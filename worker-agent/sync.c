@@ -274,7 +274,6 @@ static void contact(struct sync *sync)
     sync->contact_ms = clock_mono_ms();
     sync->refused_ms = 0;
     backoff_reset(&sync->backoff);
-    roster_beat(sync->agent->roster);
 }
 
 /* Not known any more, unless it changes its mind within a minute: then it is as good as gone. */
@@ -325,6 +324,8 @@ static void fail(struct call *call)
                  status ? "status " : call->request.err.text, status, wait);
     if (!sync->retry.slot)
         timer_set(sync->agent->loop, &sync->retry, clock_mono_ms() + wait);
+    if (!status && access(sync->agent->boot.dir, F_OK) < 0)
+        agent_end(sync->agent, "broker and directory are gone");
 }
 
 static void answered(struct http_request *request)

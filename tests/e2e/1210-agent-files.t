@@ -112,4 +112,26 @@ ok "odd names"                         'test "$(cat "$B/outputs/31/a b%?#é")" =
 lease 40 '"argv": ["sh", "-c", "i=0; while [ $i -lt 600 ]; do mkdir -p t/$i; : > t/$i/f; i=$((i+1)); done; chmod 0 t/3"]'
 finished 40
 ok "what a job left is removed"        'wait_until "test -z \"\$(ls $W/trash)\"" 10'
+kill -TERM "$AGENT_PID"
+wait "$AGENT_PID"
+rm -rf "$W"
+mkdir "$W"
+if mount -t tmpfs -o size=4m tmpfs "$W" 2>/dev/null; then
+    trap 'umount -l "$W"; clean_up' EXIT
+    broker_stop
+    rm -f "$B/reports.jsonl" "$B"/leases/*
+    broker_start
+    agent_start
+    lease 50 "\"argv\": [\"true\"], \"inputs\": [{\"to\": \"b\", \"sha256\": \"$BIG\", \"size\": 3000000, \"mode\": 420}]"
+    finished 50
+    ok "a full disk while staging: a clear reason" 'test "$(report 50 reason)" = stage-in && report 50 detail | grep -q "no room"'
+    lease 51 '"argv": ["sh", "-c", "head -c 9000000 /dev/zero > x; seq 1 300000; exit 0"]'
+    finished 51
+    ok "a full disk under a job: it goes on" 'test "$(report 51 exit_code)" = 0 && test "$(report 51 "r[\"logs\"][\"stdout\"][\"cut\"]")" -gt 0'
+    lease 52 '"argv": ["echo", "fine"]'
+    finished 52
+    ok "and so does the agent"         'test "$(report 52 "log(\"stdout\")")" = fine'
+else
+    ok "a full disk # SKIP a file system cannot be mounted here" true
+fi
 done_testing

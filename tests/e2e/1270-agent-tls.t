@@ -45,6 +45,25 @@ agent_start
 lease 1 '"argv": ["echo", "clear"]'
 finished 1
 ok "plain HTTP on loopback"            'test "$(report 1 "log(\"stdout\")")" = clear'
+
+# An input from elsewhere: the stand-in is a web server too.
+seq 1 100000 >"$T/data"
+SUM=$(sha256sum <"$T/data" | cut -d' ' -f1)
+cp "$T/data" "$B/blobs/$SUM"
+echo 1 >"$B/faults/cutblob"
+lease 2 "\"argv\": [\"sha256sum\", \"d\"], \"inputs\": [{\"to\": \"d\", \"url\": \"$URL/redirect/v1/blobs/$SUM\", \"sha256\": \"$SUM\"}]"
+finished 2
+ok "an input by URL, redirected, cut and resumed" 'report 2 "log(\"stdout\")" | grep -q "$SUM"'
+WRONG=$(echo wrong | sha256sum | cut -d' ' -f1)
+lease 3 "\"argv\": [\"true\"], \"inputs\": [{\"to\": \"d\", \"url\": \"$URL/v1/blobs/$SUM\", \"sha256\": \"$WRONG\"}]"
+finished 3
+ok "its checksum is held to"           'test "$(report 3 reason)" = stage-in && report 3 detail | grep -q SHA-256'
+lease 4 "\"argv\": [\"true\"], \"inputs\": [{\"to\": \"d\", \"url\": \"$URL/v1/blobs/$SUM\"}]"
+finished 4
+ok "clear HTTP needs a checksum"       'test "$(report 4 reason)" = stage-in && report 4 detail | grep -q https'
+lease 5 "\"argv\": [\"true\"], \"inputs\": [{\"to\": \"d\", \"url\": \"$URL/v1/blobs/$WRONG\", \"sha256\": \"$WRONG\"}]"
+finished 5
+ok "what is not there is said"         'test "$(report 5 reason)" = stage-in && report 5 detail | grep -q 404'
 kill -KILL "$AGENT_PID"
 wait "$AGENT_PID" 2>/dev/null
 

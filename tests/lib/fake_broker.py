@@ -257,6 +257,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         state = self.server.state
+        if self.path.startswith("/redirect/"):
+            return self.reply(302, b"", [("Location", self.path[len("/redirect"):])])
         name = self.path.split("/")[-1]
         path = state.path("blobs", name)
         if not self.path.startswith("/v1/blobs/") or not os.path.exists(path):

@@ -278,8 +278,9 @@ static void put_head(struct leases *leases, const struct lease *lease, const str
     buf_puts(out, ",\"user\":");
     buf_put_json(out, buf_text(&leases->user));
     if (spec->script) {
+        /* Not expanded: a script has braces of its own, and reads its index from the environment. */
         buf_puts(out, ",\"script\":");
-        put_text(out, spec->script, vars);
+        buf_put_json(out, spec->script);
     } else {
         put_list(out, "argv", spec->argv, vars);
     }

@@ -116,8 +116,9 @@ static int reply_stream(struct request *request, struct events *events, struct e
     events->stream.free = free_events;
     events->stream.wait_ms = STREAM_BEAT_MS;
     events->stream.ready = (struct buf)BUF_INIT(READY_MOST);
-    /* The client learns at once that it is connected, and from where it goes on. */
-    buf_printf(&events->stream.ready, ": from %" PRId64 "\nretry: 2000\n\n", events->filter.after);
+    /* The client learns at once that it is connected, and from where it goes on: cut off before the
+     * first event, it misses none. */
+    buf_printf(&events->stream.ready, "id: %" PRId64 "\nretry: 2000\n\n", events->filter.after);
     return stream_reply(request, &events->stream, "text/event-stream", err);
 }
 

@@ -54,6 +54,17 @@ static void what_is_no_event_is_passed_over(void **state)
     reads("event: lonely\n\n", "");
 }
 
+static void a_place_to_go_on_from_is_no_event(void **state)
+{
+    own_buf struct buf stream = BUF_INIT(0);
+    own_sse_event struct sse_event event = SSE_EVENT_INIT;
+
+    (void)state;
+    buf_puts(&stream, "id: 41\nretry: 2000\n\n");
+    assert_false(sse_next(&stream, &event));
+    assert_string_equal(buf_text(&event.id), "41");
+}
+
 static void half_an_event_waits(void **state)
 {
     own_buf struct buf stream = BUF_INIT(0);
@@ -74,6 +85,7 @@ int main(void)
         cmocka_unit_test(whole_events),
         cmocka_unit_test(an_id_stays_until_another_comes),
         cmocka_unit_test(what_is_no_event_is_passed_over),
+        cmocka_unit_test(a_place_to_go_on_from_is_no_event),
         cmocka_unit_test(half_an_event_waits),
     };
 

@@ -274,18 +274,25 @@ static int outputs_keep(struct tx *tx, const struct report *report, struct err *
     return 0;
 }
 
+/* Works on a copy: words made here live no longer than the transaction. */
 static int report_final(struct tx *tx, const struct report_op *op, const struct attempt *attempt,
                         struct tx_job *job, struct tx_task *task, struct report *report,
                         struct err *err)
 {
-    int missing = outputs_check(tx, report, err);
+    struct report told = *report;
+    int missing = outputs_check(tx, &told, err);
 
-    if (missing < 0 || judge_report(tx, op, task, report, err) < 0)
+    if (missing < 0 || judge_report(tx, op, task, &told, err) < 0)
         return -1;
-    if (!missing && outputs_keep(tx, report, err) < 0)
+    if (!missing && outputs_keep(tx, &told, err) < 0)
         return -1;
-    if (tx_logs_keep(tx, report, err) < 0 || attempt_end(tx, attempt, job, task, report, err) < 0)
+    if (tx_logs_keep(tx, &told, err) < 0 || attempt_end(tx, attempt, job, task, &told, err) < 0)
         return -1;
+    report->state = told.state;
+    report->reason = told.reason;
+    report->next = told.next;
+    report->budget = told.budget;
+    report->not_before_ms = told.not_before_ms;
     report->settled = true;
     return 0;
 }

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "store/internal.h"
 
-#define LOG_PAGES      2000  /* a checkpoint each 8 MiB */
+#define LOG_PAGES      2000 /* a checkpoint each 8 MiB */
 #define LOG_PAGES_MOST 8192 /* 32 MiB */
 
 static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)

@@ -70,7 +70,7 @@ static const char DROP_EVENTS[] =
     "WHERE jb.sha256 = b.sha256 AND (j.finished = 0 OR j.finished >= ?1)) "              \
     "AND NOT EXISTS (SELECT 1 FROM outputs u JOIN attempts a ON a.id = u.attempt "       \
     "JOIN jobs j ON j.id = a.job WHERE u.sha256 = b.sha256 "                             \
-    "AND (j.finished = 0 OR j.finished >= ?1)) "                                                 \
+    "AND (j.finished = 0 OR j.finished >= ?1)) "                                         \
     "AND NOT EXISTS (SELECT 1 FROM schedule_blobs k WHERE k.sha256 = b.sha256)"
 static const char DUE_BLOBS[] =
     "SELECT b.sha256, b.size FROM blobs b WHERE b.sha256 > ?2 AND " BLOB_IS_DUE

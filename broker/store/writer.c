@@ -6,6 +6,7 @@
  * leaves nothing in the group.  What SQLite itself refuses (disk full, I/O) may leave half an op
  * behind, so the group is rolled back whole and each op is tried in a transaction of its own: only
  * those that cannot be done fail, and every answer is true. */
+#include <assert.h>
 #include <errno.h>
 
 #include "base/clock.h"
@@ -274,6 +275,8 @@ static int closing(struct err *err)
 
 int64_t writer_call(struct store *store, struct op *op, struct err *err)
 {
+    /* in the writer's own thread it would wait for itself */
+    assert(!pthread_equal(pthread_self(), store->writer));
     op->done = NULL;
     sem_init(&op->ended, 0, 0);
     if (queue_put(store, op)) {

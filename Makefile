@@ -49,7 +49,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
           attempt env container limits run lease inbox answer sync blob stage outputs upload
 
 UNIT   := api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue agent/test_slots agent/test_inbox agent/test_boot agent/test_attempt agent/test_outputs agent/test_loop agent/test_http agent/test_place cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
-          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer notify/test_message store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
+          cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer notify/test_message store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn sched/test_swf sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
 
 # ---- how it is built ---------------------------------------------------------------------------------
 
@@ -157,13 +157,14 @@ demo: setup
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(B) examples/demo.sh
 
-BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench sched_bench schedule_bench)
+BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench sched_bench sim_bench schedule_bench)
 
 $(B)/bench/store_bench: $(B)/obj/tests/bench/store_bench.o $(foreach l,store conf net base,$(call lib,$(l)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lyaml -ljansson -lcrypto -lm
 
-$(B)/bench/sched_bench: $(B)/obj/tests/bench/sched_bench.o $(foreach l,sched base,$(call lib,$(l)))
+$(B)/obj/tests/bench/sim_bench.o: CPPFLAGS += -Itests
+$(B)/bench/sched_bench $(B)/bench/sim_bench: $(B)/bench/%: $(B)/obj/tests/bench/%.o $(foreach l,sched base,$(call lib,$(l)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
 

@@ -129,7 +129,6 @@ int sim_policy(const char *name, struct sched_params *params, int64_t *half_life
     own_yaml struct yaml_docs docs = YAML_DOCS_INIT;
 
     *params = (struct sched_params)SCHED_PARAMS_DEFAULT;
-    params->ahead_ms = 0; /* virtual networks answer at once */
     *half_life_ms = INT64_C(7) * 86400000;
     if (by_name(name, params))
         return 0;

@@ -12,7 +12,7 @@ static const char *const shape_keys[] = { "cpus",      "memory", "disk", "gpus",
                                           "gpu_model", "price",  NULL };
 static const char *const other_keys[] = { "workers", "cores", NULL };
 
-#define ROOM_ANY (INT64_C(1) << 60) /* of what a site does not say */
+#define ROOM_ANY (INT64_C(1) << 46) /* of what a site does not say */
 
 static int read_real(const struct site_conf *conf, const char *pointer, double least, double most,
                      double *out, struct err *err)

@@ -50,12 +50,17 @@ int64_t boot_ms(const struct sched_params *params, const struct sched_site *site
     return boot > 0 ? boot : 1;
 }
 
-static void suit_add(struct suit *suit, const struct pool *pool, double slots, enum tier tier)
+static void suit_add(struct suit *suit, const struct pool *pool, double slots, double part,
+                     enum tier tier)
 {
     suit->slots =
         (suit->slots * suit->workers + slots * pool->workers) / (suit->workers + pool->workers);
+    suit->part =
+        (suit->part * suit->workers + part * pool->workers) / (suit->workers + pool->workers);
     suit->workers += pool->workers;
     suit->phase += pool->phase;
+    suit->spread += pool->spread;
+    suit->pieces += pool->pieces;
     suit->queued += pool->queued;
     suit->tier = tier;
     suit->coming = pool->coming;
@@ -77,7 +82,8 @@ static void suits_of(struct pass *pass, const struct pass_class *pc, int option,
         double slots = (double)room_count(&pool->total, &o->need);
         bool one_by_one = pass->suited_count <= SUITS_MOST;
 
-        suit_add(&out->list[one_by_one ? i : (size_t)tier * 2 + pool->coming], pool, slots, tier);
+        suit_add(&out->list[one_by_one ? i : (size_t)tier * 2 + pool->coming], pool, slots,
+                 (double)o->need.cpus / fmax((double)pool->total.cpus, 1), tier);
     }
     out->count = pass->suited_count <= SUITS_MOST ? pass->suited_count : 6;
     for (size_t i = 0; i < out->count; i++)

@@ -101,11 +101,6 @@ void pass_wake(struct pass *pass, int64_t at_ms)
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
-static void room_add(struct room *sum, const struct room *part)
-{
-    room_take(sum, part, -1);
-}
-
 static void begin_workers(struct pass *pass)
 {
     const struct sched_snapshot *snap = pass->snap;
@@ -209,10 +204,6 @@ static void begin_projects(struct pass *pass)
         const struct sched_project *project = &snap->projects[p];
         struct pass_project *pp = &pass->projects[p];
 
-        pp->allowed = fit_project(snap, project);
-        for (size_t i = 0; i < snap->site_count; i++)
-            if (pass->params->overflow == SCHED_OVERFLOW_NEVER && snap->sites[i].tier > TIER_HOME)
-                pp->allowed.bits[i / 64] &= ~((uint64_t)1 << (i % 64));
         pp->money_left = project->money_limit < 0 ? INFINITY
                                                   : project->money_limit - project->money_spent -
                                                         project->money_committed;
@@ -222,6 +213,21 @@ static void begin_projects(struct pass *pass)
     pass->limits_left = pass_alloc(pass, snap->limit_count + 1, sizeof *pass->limits_left);
     for (size_t l = 0; l < snap->limit_count; l++)
         pass->limits_left[l] = snap->limits[l].capacity - snap->limits[l].in_use;
+}
+
+/* Where the project may go: asked only for those that have work. */
+static void allow_sites(struct pass *pass, int project)
+{
+    const struct sched_snapshot *snap = pass->snap;
+    struct pass_project *pp = &pass->projects[project];
+
+    if (pp->asked)
+        return;
+    pp->asked = true;
+    pp->allowed = fit_project(snap, &snap->projects[project]);
+    for (size_t i = 0; i < snap->site_count; i++)
+        if (pass->params->overflow == SCHED_OVERFLOW_NEVER && snap->sites[i].tier > TIER_HOME)
+            pp->allowed.bits[i / 64] &= ~((uint64_t)1 << (i % 64));
 }
 
 static void begin_classes(struct pass *pass)
@@ -243,6 +249,7 @@ static void begin_classes(struct pass *pass)
 
         pc->class = &snap->classes[pass->queue[i]];
         pc->fit = fit_of(pass->sched, snap, pass->queue[i]);
+        allow_sites(pass, pc->class->project);
         pc->left = pc->class->ready;
         pc->cost_left = pc->class->cost_left;
         pc->start_ms = -1;

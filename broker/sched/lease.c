@@ -306,6 +306,8 @@ static void lease_take(struct pass *pass, struct pass_class *pc, int option_inde
     note_made(pass, pw, grant, count, run_safe(pass->params, pc->class, option));
     pw->taken = true;
     pw->leased_ms += (double)run * (double)count / fmax(slots, 1);
+    pw->leased_sq += (double)run * (double)run * (double)count / fmax(slots, 1);
+    pw->leased_count += count;
     for (size_t i = 0; i < pc->class->limit_count; i++)
         pass->limits_left[pc->class->limits[i].limit] -= pc->class->limits[i].count * count;
     money_take(pass, pc, cost * (double)count);

@@ -169,12 +169,14 @@ void order_make(struct pass *pass)
                       -class->running);
         }
     }
-    for (size_t u = 0; u < snap->user_count; u++)
-        key_user(pass, (int)u);
-    for (size_t p = 0; p < snap->project_count; p++)
-        key_project(pass, (int)p);
     order_users(pass);
     order_projects(pass);
+    for (size_t u = 0; u < snap->user_count; u++)
+        if (pass->users[u].class_count)
+            key_user(pass, (int)u);
+    for (size_t p = 0; p < snap->project_count; p++)
+        if (pass->projects[p].user_count)
+            key_project(pass, (int)p);
 }
 
 void order_charge(struct pass *pass, const struct sched_class *class, const struct room *need,

@@ -25,15 +25,18 @@ struct fit {
 
 struct pass_worker {
     struct room free;
-    struct room spare;   /* reserved ones: what may be taken past reserved_ms as well */
-    bool reserved;       /* something is to start here, at reserved_ms */
-    int64_t reserved_ms; /* NEVER_MS: not known when */
-    double leased_ms;    /* by this pass: worker-ms of work */
-    bool usable;         /* takes leases now */
-    bool gone;           /* a decision of this pass sends it away */
-    bool taken;          /* got a lease, or is held for a gang: not idle */
-    int pool;            /* -1: none */
-    int made;            /* the latest lease of this pass, counted from 1; 0: none */
+    struct room spare;    /* reserved ones: what may be taken past reserved_ms as well */
+    bool reserved;        /* something is to start here, at reserved_ms */
+    int64_t reserved_ms;  /* NEVER_MS: not known when */
+    double reserved_work; /* worker-ms of what is to start then */
+    double leased_ms,
+        leased_sq; /* by this pass: parts of the worker by their span, and its square */
+    int64_t leased_count;
+    bool usable; /* takes leases now */
+    bool gone;   /* a decision of this pass sends it away */
+    bool taken;  /* got a lease, or is held for a gang: not idle */
+    int pool;    /* -1: none */
+    int made;    /* the latest lease of this pass, counted from 1; 0: none */
 };
 
 /* A lease of this pass, as a run to be. */
@@ -67,8 +70,9 @@ struct pass_site {
 
 /* Pools that suit the class in hand, for one option: one by one, or alike ones taken together. */
 struct suit {
-    double workers, phase, queued; /* as of a pool */
-    double slots;                  /* tasks at a time on one worker */
+    double workers, phase, spread, pieces, queued; /* as of a pool */
+    double part;                                   /* of a worker that one task takes */
+    double slots;                                  /* tasks at a time on one worker */
     enum tier tier;
     bool coming;
 };
@@ -107,10 +111,10 @@ struct pass_project {
     double key;
     double money_left; /* infinite: no ceiling */
     int64_t workers_left;
+    bool asked; /* `allowed` is known */
     struct site_set allowed;
     int *users;
     size_t user_count;
-    double wanted_cpus; /* by its classes without a decision; for packing */
 };
 
 /* Workers that are alike, as room in the time to come. */
@@ -121,8 +125,10 @@ struct pool {
     int64_t gpu_memory;
     struct room total; /* of each */
     double workers;
-    double phase;  /* worker-ms left of what runs now */
-    double queued; /* worker-ms that come after it and before a newcomer */
+    /* What runs, each by the part of its worker: by what is left of it, by the square of that, and
+     * how many they are.  So it is known about when they end, and how far apart. */
+    double phase, spread, pieces;
+    double queued; /* worker-ms that come after that and before a newcomer */
     bool coming;   /* booting */
     int next;      /* of the same site, counted from 1; 0: none */
 };
@@ -193,6 +199,8 @@ bool fit_project_site(const struct sched_project *project, const struct sched_si
 /* room.c: sums with amounts */
 int64_t room_count(const struct room *free, const struct room *need); /* how often it fits */
 void room_take(struct room *free, const struct room *need, int64_t count);
+/* Sums that would not fit stay at the most. */
+void room_add(struct room *sum, const struct room *part);
 bool room_fits(const struct room *free, const struct room *need);
 /* What a task is thought to run: typically, and at most (-1: no bound is known). */
 int64_t run_typical(const struct sched_params *params, const struct sched_class *class,

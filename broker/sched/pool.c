@@ -67,8 +67,13 @@ static void pool_runs(struct pass *pass)
         int64_t end = run->ends_ms >= 0 ? run->ends_ms : pass->now + pass->params->default_run_ms;
         double part = (double)run->need.cpus / fmax((double)worker->total.cpus, 1);
 
-        if (pool >= 0 && end > pass->now)
-            pass->pools[pool].phase += part * run->count * (double)(end - pass->now);
+        double left = end > pass->now ? (double)(end - pass->now) : 1;
+
+        if (pool < 0)
+            continue;
+        pass->pools[pool].phase += part * run->count * left;
+        pass->pools[pool].spread += part * run->count * left * left;
+        pass->pools[pool].pieces += run->count;
     }
 }
 
@@ -83,12 +88,16 @@ void pool_make(struct pass *pass)
         struct pool *pool;
 
         pw->pool = -1;
-        if (pw->reserved || !(pw->usable || coming) || !pass->sites[worker->site].leases)
+        if (!(pw->usable || coming) || !pass->sites[worker->site].leases)
             continue;
         pw->pool = pool_of(pass, worker, coming);
         pool = &pass->pools[pw->pool];
         pool->workers += 1;
         pool->phase += pw->leased_ms;
+        pool->spread += pw->leased_sq;
+        pool->pieces += (double)pw->leased_count;
+        if (pw->reserved)
+            pool->queued += pw->reserved_work;
         if (coming) {
             int64_t ready =
                 worker->ready_ms >= 0
@@ -98,32 +107,50 @@ void pool_make(struct pass *pass)
 
             pool->queued += (double)(ready > pass->now ? ready - pass->now : 1000);
         } else if (snap->run_count == 0) {
-            pool->phase += held_part(worker) * (double)pass->params->default_run_ms / 2;
+            double most = (double)pass->params->default_run_ms, part = held_part(worker);
+
+            pool->phase += part * most / 2; /* anything up to it */
+            pool->spread += part * most * most / 3;
+            pool->pieces += worker->leases;
         }
     }
     pool_runs(pass);
 }
 
-/* Of many workers some end early and some late; of one it is known when. */
+/* Between when and when what runs comes to its end: as if evenly, with the mean and the variance
+ * that it has.  A task that takes more of a worker than the pieces that run there waits for the
+ * last. */
+static void ends_between(const struct suit *suit, double *first, double *last)
+{
+    double mean = suit->phase / suit->workers;
+    double variance = suit->spread / suit->workers - mean * mean;
+    double half = variance > 1 ? sqrt(3 * variance) : 0;
+
+    *last = mean + half;
+    *first = suit->part * suit->pieces > 1.5 * suit->workers ? *last : fmax(mean - half, 0);
+}
+
 double pool_starts(const struct suit *suit, double run, double horizon)
 {
-    double phase = suit->phase / suit->workers, time = horizon - suit->queued / suit->workers;
-    double each;
+    double first, last, time = horizon - suit->queued / suit->workers, each;
 
     if (time < 0)
         return 0;
-    if (suit->workers < 2)
-        each = time < phase ? 0 : 1 + floor((time - phase) / run);
+    ends_between(suit, &first, &last);
+    if (time >= last)
+        each = 1 + (time - last) / run;
     else
-        each = time < 2 * phase ? time / (2 * phase) : 1 + (time - 2 * phase) / run;
+        each = time <= first ? 0 : (time - first) / (last - first);
     return suit->workers * suit->slots * each;
 }
 
 double pool_wait(const struct suit *suit)
 {
-    double first = suit->workers < 2 ? suit->phase : 2 * suit->phase / (suit->workers + 1);
+    double first, last;
 
-    return first / suit->workers + suit->queued / suit->workers;
+    ends_between(suit, &first, &last);
+    return first + (last - first) / (suit->workers * suit->slots + 1) +
+           suit->queued / suit->workers;
 }
 
 bool pool_suits(const struct pass *pass, const struct pass_class *pc,

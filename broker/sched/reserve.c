@@ -115,6 +115,8 @@ static void reserve_worker(struct pass *pass, struct pass_class *pc, int option,
 
     pw->reserved = pw->taken = true;
     pw->reserved_ms = start;
+    pw->reserved_work = (double)run_typical(pass->params, pc->class, &pc->class->options[option]) /
+                        (double)room_count(&worker->total, &pc->class->options[option].need);
     pw->spare = *then;
     room_take(&pw->spare, &pc->class->options[option].need, 1);
     d->class_index = (int)(pc->class - pass->snap->classes);

@@ -36,6 +36,21 @@ void room_take(struct room *free, const struct room *need, int64_t count)
     free->gpus -= need->gpus * count;
 }
 
+static int64_t add(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+void room_add(struct room *sum, const struct room *part)
+{
+    sum->cpus = add(sum->cpus, part->cpus);
+    sum->memory = add(sum->memory, part->memory);
+    sum->disk = add(sum->disk, part->disk);
+    sum->gpus = add(sum->gpus, part->gpus);
+}
+
 int64_t run_typical(const struct sched_params *params, const struct sched_class *class,
                     const struct sched_option *option)
 {

@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "base/own.h"
+#include "sched/chance.h"
 #include "sched/learn.h"
 #include "sched/pass.h"
 #include "sched/share.h"
@@ -53,7 +54,8 @@ struct sim {
     struct sched *sched;
     struct sched_decisions decisions;
     struct sched_snapshot snap;
-    uint64_t random, order;
+    struct chance chance;
+    uint64_t order; /* of the next event */
     int64_t now;
 
     struct event *heap;
@@ -90,36 +92,13 @@ struct sim {
     struct sched_project *projects;
     struct sched_user *users;
     struct share *project_shares, *user_shares;
-    int64_t shares_ms; /* when usage was last brought up to date */
+    struct learned *accuracy; /* by user: what her jobs run, in thousandths of what they ask for */
+    int64_t shares_ms;        /* when usage was last brought up to date */
     struct room whole;
     int64_t ready; /* jobs that wait */
     int64_t wake_ms;
     bool changed; /* something happened that a pass may act on */
 };
-
-/* ---- chance ---------------------------------------------------------------------------------- */
-
-static uint64_t random_next(struct sim *sim)
-{
-    uint64_t z = sim->random += 0x9e3779b97f4a7c15ULL; /* splitmix64 */
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-    return z ^ z >> 31;
-}
-
-/* In (0, 1). */
-static double random_unit(struct sim *sim)
-{
-    return ((double)(random_next(sim) >> 12) + 0.5) / 4503599627370496.0;
-}
-
-static double random_normal(struct sim *sim)
-{
-    double radius = sqrt(-2 * log(random_unit(sim)));
-
-    return radius * cos(2 * M_PI * random_unit(sim));
-}
 
 /* ---- things to come -------------------------------------------------------------------------- */
 
@@ -198,6 +177,19 @@ static struct class_state *class_of(struct sim *sim, int32_t job)
     return class;
 }
 
+/* What a job of the class runs: as its like did, or the part that her jobs took of what she asked.
+ */
+static int64_t expected_run(const struct sim *sim, const struct class_state *class)
+{
+    const struct learned *accuracy = &sim->accuracy[class->user];
+
+    if (class->run.seen)
+        return learned_mean_ms(&class->run);
+    if (class->option.walltime_ms == 0 || accuracy->seen == 0)
+        return -1;
+    return (int64_t)((double)class->option.walltime_ms * accuracy->mean / 1000) + 1;
+}
+
 static struct sched_class *class_show(struct sim *sim, struct class_state *class)
 {
     size_t place = sim->snap.class_count;
@@ -220,7 +212,7 @@ static struct sched_class *class_show(struct sim *sim, struct class_state *class
         .project = class->project,
         .user = class->user,
         .cost_left = -1,
-        .run_ms = learned_mean_ms(&class->run),
+        .run_ms = expected_run(sim, class),
         .run_high_ms = learned_high_ms(&class->run),
     };
     sim->class_at[place] = class;
@@ -344,11 +336,11 @@ static void create_worker(struct sim *sim, const struct sched_decision *d)
     const struct sim_site *site = &sim->options->sites[d->site];
     int32_t slot = start_worker(sim, d->site, d->shape, d->figures.boot_ms);
     double boot = (double)site->boot_ms;
-    bool fails = site->boot_failures > 0 && random_unit(sim) < site->boot_failures;
+    bool fails = site->boot_failures > 0 && chance_unit(&sim->chance) < site->boot_failures;
 
     if (site->boot_spread > 0) /* its mean stays what it is */
-        boot *=
-            exp(site->boot_spread * random_normal(sim) - site->boot_spread * site->boot_spread / 2);
+        boot *= exp(site->boot_spread * chance_normal(&sim->chance) -
+                    site->boot_spread * site->boot_spread / 2);
     plan(sim, sim->now + (boot < 1 ? 1 : (int64_t)boot), fails ? WORKER_FAILS : WORKER_READY_NOW,
          slot, sim->worker_states[slot].life);
 }
@@ -407,7 +399,8 @@ static void worker_ready(struct sim *sim, int32_t slot)
     breaker_success(&sim->breakers[worker->site]);
     sim->sites[worker->site].closed_until_ms = 0;
     if (site->lifetime_ms > 0)
-        plan(sim, sim->now + (int64_t)(-log(random_unit(sim)) * (double)site->lifetime_ms) + 1,
+        plan(sim,
+             sim->now + (int64_t)(-log(chance_unit(&sim->chance)) * (double)site->lifetime_ms) + 1,
              WORKER_LOST, slot, sim->worker_states[slot].life);
 }
 
@@ -447,7 +440,7 @@ static void start_run(struct sim *sim, int32_t job, int32_t worker, const struct
     const struct swf_job *j = &sim->trace->jobs[job];
     int32_t slot = new_run(sim);
     struct run_state *run = &sim->run_states[slot];
-    int64_t expected = learned_mean_ms(&sim->class_of[job]->run);
+    int64_t expected = expected_run(sim, sim->class_of[job]);
     size_t place = sim->snap.run_count++;
 
     *run = (struct run_state){ .job = job,
@@ -515,7 +508,10 @@ static void run_ends(struct sim *sim, int32_t slot)
     close_run(sim, slot);
     shown = &sim->classes[class->place];
     learned_add(&class->run, (double)sim->trace->jobs[job].run_ms);
-    shown->run_ms = learned_mean_ms(&class->run);
+    if (class->option.walltime_ms)
+        learned_add(&sim->accuracy[class->user], 1000.0 * (double)sim->trace->jobs[job].run_ms /
+                                                     (double)class->option.walltime_ms);
+    shown->run_ms = expected_run(sim, class);
     shown->run_high_ms = learned_high_ms(&class->run);
     class_hide(sim, class);
     sim->out->each[job].end_ms = sim->now;
@@ -761,9 +757,9 @@ static void begin_sites(struct sim *sim)
         }
         for (size_t k = 0; k < site->shape_count; k++)
             if (site->fixed == 0 || k > 0)
-                room_take(&sim->whole, &site->shapes[k].room, -1);
-        if (site->fixed)
-            room_take(&sim->whole, &site->shapes[0].room, -site->fixed);
+                room_add(&sim->whole, &site->shapes[k].room);
+        for (int64_t i = 0; i < site->fixed; i++)
+            room_add(&sim->whole, &site->shapes[0].room);
     }
     sim->snap.sites = sim->sites;
     sim->snap.site_count = count;
@@ -776,6 +772,7 @@ static void begin_people(struct sim *sim)
     sim->projects = xcalloc((size_t)trace->projects + 1, sizeof *sim->projects);
     sim->users = xcalloc((size_t)trace->users + 1, sizeof *sim->users);
     sim->project_shares = xcalloc((size_t)trace->projects + 1, sizeof *sim->project_shares);
+    sim->accuracy = xcalloc((size_t)trace->users + 1, sizeof *sim->accuracy);
     sim->user_shares = xcalloc((size_t)trace->users + 1, sizeof *sim->user_shares);
     for (int32_t p = 0; p < trace->projects; p++)
         sim->projects[p] = (struct sched_project){
@@ -850,7 +847,7 @@ static void sim_fini(struct sim *sim)
                              sim->run_of,       sim->free_runs,     sim->sites,
                              sim->boots,        sim->boot_learned,  sim->breakers,
                              sim->projects,     sim->users,         sim->project_shares,
-                             sim->user_shares };
+                             sim->accuracy,     sim->user_shares };
     for (size_t i = 0; i < array_len(blocks); i++)
         free(blocks[i]);
 }
@@ -858,15 +855,17 @@ static void sim_fini(struct sim *sim)
 void sim_run(const struct sim_options *options, const struct swf_trace *trace,
              struct sim_result *out)
 {
+    struct sched_params params = options->params;
     struct sim sim = { .options = options,
                        .trace = trace,
                        .out = out,
-                       .random = options->seed,
+                       .chance = { options->seed },
                        .class_by_key = MAP_INIT,
                        .wake_ms = NEVER_MS };
 
     *out = (struct sim_result){ .jobs = 0 };
-    sim.sched = sched_new(&options->params);
+    params.ahead_ms = 0; /* the virtual network answers at once */
+    sim.sched = sched_new(&params);
     begin_jobs(&sim);
     begin_people(&sim);
     begin_sites(&sim);

@@ -27,8 +27,7 @@ static inline double lublin_gamma(struct dice *dice, double shape, double scale)
     double d, c;
 
     if (shape < 1)
-        return lublin_gamma(dice, shape + 1, scale) *
-               pow(fmax(dice_unit(dice), 1e-300), 1 / shape);
+        return lublin_gamma(dice, shape + 1, scale) * pow(fmax(dice_unit(dice), 1e-300), 1 / shape);
     d = shape - 1.0 / 3;
     c = 1 / sqrt(9 * d);
     for (;;) {
@@ -61,8 +60,8 @@ static inline int lublin_size(struct dice *dice, int cpus)
 static inline double lublin_run(struct dice *dice, int size)
 {
     double p = fmin(fmax(-0.0054 * size + 0.78, 0), 1);
-    double log_run = dice_unit(dice) < p ? lublin_gamma(dice, 4.2, 0.94)
-                                         : lublin_gamma(dice, 312, 0.03);
+    double log_run =
+        dice_unit(dice) < p ? lublin_gamma(dice, 4.2, 0.94) : lublin_gamma(dice, 312, 0.03);
 
     return fmin(fmax(exp(log_run), 1), 2.0 * 86400);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* needs.c - which blobs a job's tasks read: named when it was submitted, or left by an earlier job.
  *
- * What is recorded here may be fetched by the workers that run the job, and is not pruned before the
- * job has ended. */
+ * What is recorded here may be fetched by the workers that run the job, and is not pruned before
+ * the job has ended. */
 #include "store/internal.h"
 
 static const char ADD_NEED[] = "INSERT OR IGNORE INTO job_blobs (job, sha256) VALUES (?, ?)";

@@ -83,9 +83,31 @@ static void add_own(struct list_of *list, const struct agent *agent, const struc
     add(list, "SPILLWAY_JOB_NAME", text_of(a->lease, "name"));
     add(list, "SPILLWAY_PROJECT", text_of(a->lease, "project"));
     add_number(list, "SPILLWAY_ATTEMPT", a->id);
+    add_number(list, "SPILLWAY_ATTEMPT_NUMBER",
+               json_integer_value(json_object_get(a->lease, "number")));
     add_number(list, "SPILLWAY_CPUS", a->need.cpus > 0 ? a->need.cpus : 1);
     add_number(list, "SPILLWAY_MEMORY_BYTES", a->need.memory);
     add(list, "SPILLWAY_WORKER", agent->boot.worker);
+}
+
+/* A script with #SBATCH lines was written for Slurm, and reads what Slurm would have set. */
+static void add_slurm(struct list_of *list, const struct attempt *a)
+{
+    const char *script = text_of(a->lease, "script");
+    int64_t job = json_integer_value(json_object_get(a->lease, "job")),
+            index = json_integer_value(json_object_get(a->lease, "index")),
+            number = json_integer_value(json_object_get(a->lease, "number"));
+
+    if (!strstr(script, "\n#SBATCH"))
+        return;
+    add_number(list, "SLURM_JOB_ID", job);
+    add(list, "SLURM_JOB_NAME", text_of(a->lease, "name"));
+    add_number(list, "SLURM_CPUS_PER_TASK", a->need.cpus > 0 ? a->need.cpus : 1);
+    add_number(list, "SLURM_RESTART_COUNT", number > 0 ? number - 1 : 0);
+    if (strchr(a->task, '.')) {
+        add_number(list, "SLURM_ARRAY_JOB_ID", job);
+        add_number(list, "SLURM_ARRAY_TASK_ID", index);
+    }
 }
 
 char **env_build(struct agent *agent, const struct attempt *a)
@@ -115,6 +137,7 @@ char **env_build(struct agent *agent, const struct attempt *a)
                        arena_printf(&agent->scratch, "%" PRId64, a->need.cpus));
     if (agent->facts.gpu_count) /* empty hides the cards from a job that asked for none */
         add_unless_set(&list, "CUDA_VISIBLE_DEVICES", gpus);
+    add_slurm(&list, a);
     add_own(&list, agent, a);
     add(&list, "SPILLWAY_GPUS", gpus);
     return list.entries;

@@ -51,7 +51,7 @@
  *      stale, and changes nothing.
  *
  *   LEASE
- *      {"attempt": ID, "task": "1234.7", "job": 1234, "index": 7, "name": "…", "project": "…", "user": "…",
+ *      {"attempt": ID, "number": 1 for the first, "task": "1234.7", "job": 1234, "index": 7, "name": "…", "project": "…", "user": "…",
  *       "argv": ["./call.sh", "7"] | "script": "#!/bin/sh\n…",
  *       "environment": ["NAME=value"…],
  *       "inputs": [{"to": PATH, "sha256": "…", "size": N, "mode": N, "url": "https://…" | absent}…]

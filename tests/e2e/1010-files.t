@@ -65,7 +65,7 @@ name: parts
 array: 1-3
 script: |
   #!/bin/sh
-  mkdir out && echo "part {task}" >out/part.txt
+  mkdir out && echo "part $SPILLWAY_ARRAY_INDEX" >out/part.txt
 outputs: [out/part.txt]
 ---
 name: whole

@@ -8,7 +8,7 @@ name: squares
 array: 0-11
 script: |
   #!/bin/sh
-  i={task}
+  i=$SPILLWAY_ARRAY_INDEX
   echo "$((i * i))" >square.txt
   test "$i" != 5 || exit 5
 outputs: [square.txt]
@@ -30,10 +30,10 @@ array: 1-12%2
 resources: {cpus: 1}
 script: |
   #!/bin/sh
-  mkdir "$T/crowd/{task}"
+  mkdir "$T/crowd/\$SPILLWAY_ARRAY_INDEX"
   ls "$T/crowd" | wc -l
   sleep 0.1
-  rmdir "$T/crowd/{task}"
+  rmdir "$T/crowd/\$SPILLWAY_ARRAY_INDEX"
 YAML
 id=$(submit limited.yaml)
 ok "an array with a limit" 'wait_state "$id" succeeded'

@@ -58,7 +58,7 @@ name: first
 array: 1-4
 script: |
   #!/bin/sh
-  test {task} != 3
+  test $SPILLWAY_ARRAY_INDEX != 3
 ---
 name: each
 array: 1-4

@@ -7,8 +7,8 @@ cat >third.yaml <<'YAML'
 name: third-time
 script: |
   #!/bin/sh
-  echo "attempt $SPILLWAY_ATTEMPT"
-  test "$SPILLWAY_ATTEMPT" = 3 || exit 75
+  echo "attempt $SPILLWAY_ATTEMPT_NUMBER"
+  test "$SPILLWAY_ATTEMPT_NUMBER" = 3 || exit 75
 retries: {user: 2, backoff: 1s}
 YAML
 id=$(submit third.yaml)

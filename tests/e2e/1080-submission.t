@@ -50,7 +50,7 @@ array: 5-6
 environment: {GREETING: "hello {task}", EMPTY: ""}
 script: |
   #!/bin/sh
-  echo "$GREETING|$SPILLWAY_JOB_ID|$SPILLWAY_TASK|${EMPTY-unset}|{name}"
+  echo "$GREETING|$SPILLWAY_JOB_ID|$SPILLWAY_TASK_ID|${EMPTY-unset}|$SPILLWAY_JOB_NAME"
 YAML
 id=$(submit vars.yaml)
 wait_state "$id" succeeded

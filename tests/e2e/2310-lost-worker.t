@@ -10,7 +10,7 @@ broker_start --config conf.yaml
 cat >job.yaml <<YAML
 script: |
   #!/bin/sh
-  echo "attempt \$SPILLWAY_ATTEMPT"
+  echo "attempt \$SPILLWAY_ATTEMPT_NUMBER"
   until test -e "$T/end"; do sleep 0.1; done
 retries: {user: 1}
 YAML

@@ -8,9 +8,9 @@ array: 1-4
 script: |
   #!/bin/sh
   until test -e "$T/end"; do sleep 0.1; done
-  echo "out of {task}"
+  echo "out of \$SPILLWAY_ARRAY_INDEX"
   seq 20000
-  echo done >"$T/ended.{task}"
+  echo done >"$T/ended.\$SPILLWAY_ARRAY_INDEX"
 YAML
 id=$(submit job.yaml)
 wait_state "$id" running,pending,leased

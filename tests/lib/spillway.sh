@@ -230,10 +230,13 @@ processes() {
     done
 }
 
-# Pids of this test's agents, all, or that of the worker given by name.
+# Pids of this test's agents, all, or that of the worker given by name.  A child that an agent has forked and
+# that is not yet what it will be is none.
 agents() {
     for agents_pid in $(processes); do
-        case $(readlink "/proc/$agents_pid/exe") in */spillway-agent) ;; *) continue ;; esac
+        case $(readlink "/proc/$agents_pid/exe" 2>/dev/null) in */spillway-agent) ;; *) continue ;; esac
+        agents_parent=$(sed 's/.*) . \([0-9]*\).*/\1/' "/proc/$agents_pid/stat" 2>/dev/null)
+        case $(readlink "/proc/$agents_parent/exe" 2>/dev/null) in */spillway-agent) continue ;; esac
         test -z "${1:-}" || grep -qsaF -e "$1" "/proc/$agents_pid/environ" "/proc/$agents_pid/cmdline" ||
             case $(readlink "/proc/$agents_pid/cwd")/ in */"$1"/*) ;; *) continue ;; esac
         echo "$agents_pid"

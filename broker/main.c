@@ -18,6 +18,7 @@
 #include "broker.h"
 #include "conf/broker.h"
 #include "cron/timer.h"
+#include "notify/notify.h"
 
 struct options {
     const char *config, *state, *listen;
@@ -114,6 +115,7 @@ struct daemon {
     struct broker *broker;
     struct api *api;
     struct timer *timer; /* of schedules */
+    struct notify *notify;
     sigset_t signals;
 };
 
@@ -121,6 +123,15 @@ static void conf_free(struct broker_conf *conf)
 {
     broker_conf_free(conf);
     free(conf);
+}
+
+/* Without it notices wait; that is no reason for jobs to. */
+static void start_notify(struct daemon *daemon)
+{
+    struct err err = ERR_INIT;
+
+    if (notify_start(broker_store(daemon->broker), daemon->conf, &daemon->notify, &err) < 0)
+        log_error("no notices are sent: %s", err.text);
 }
 
 static void reload(struct daemon *daemon)
@@ -138,6 +149,8 @@ static void reload(struct daemon *daemon)
         api_reload(daemon->api, conf);
         /* Readers of the old one are done once both have returned. */
         daemon->conf = conf;
+        notify_stop(take_ptr(daemon->notify));
+        start_notify(daemon);
         conf_free(old);
         log_info("configuration read anew: sites=%zu", conf->site_count);
     }
@@ -171,6 +184,7 @@ static int start(struct daemon *daemon, struct err *err)
     if (broker_start(daemon->broker, err) < 0 || timer_start(&schedules, &daemon->timer, err) < 0 ||
         api_start(daemon->api, err) < 0)
         return -1;
+    start_notify(daemon);
     log_info("ready: version=%s socket=%s sites=%zu", SPILLWAY_VERSION, api_socket(daemon->api),
              daemon->conf->site_count);
     tell_systemd("READY=1");
@@ -211,6 +225,7 @@ static int run(struct options options)
     if (daemon.api)
         api_stop(daemon.api);
     timer_stop(daemon.timer);
+    notify_stop(daemon.notify);
     /* The streams that the API holds open ask the broker, so it goes after them. */
     if (daemon.broker)
         broker_on_events(daemon.broker, NULL, NULL);

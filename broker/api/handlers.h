@@ -26,6 +26,8 @@ handler events_get, job_events;
 /* schedules.c */
 handler schedules_add, schedules_list, schedule_show, schedule_next, schedule_history;
 handler schedule_pause, schedule_resume, schedule_trigger, schedule_rm;
+/* notices.c */
+handler notices_list, notice_replay;
 /* usage.c */
 handler usage_get, shares_get;
 /* tokens.c */

@@ -66,6 +66,10 @@ const struct route api_routes[] = {
     { "DELETE", "/v1/schedules/{name}", ACCESS_USER, ROUTE_POOL, EMPTY, .handle = schedule_rm,
       .query = QUERY("user") },
 
+    { "GET", "/v1/notices", ACCESS_USER, ROUTE_POOL, .handle = notices_list,
+      .query = QUERY("state", "limit", "cursor") },
+    { "POST", "/v1/notices/{id}/replay", ACCESS_USER, ROUTE_POOL, EMPTY, .handle = notice_replay },
+
     { "GET", "/v1/sites", ACCESS_USER, ROUTE_POOL, .handle = api_sites_list },
     { "GET", "/v1/sites/{name}", ACCESS_USER, ROUTE_POOL, .handle = api_site_show },
     { "POST", "/v1/sites/{name}/enable", ACCESS_OPERATOR, ROUTE_POOL, EMPTY,

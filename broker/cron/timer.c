@@ -95,33 +95,40 @@ static void check_clock(struct timer *timer, bool was_told)
     agenda_clock_set(timer->agenda, clock_wall_ms() / 1000);
 }
 
-static void fire(struct timer *timer)
-{
-    struct err err = ERR_INIT;
-    int rc;
-
-    while ((rc = agenda_tick(timer->agenda, clock_wall_ms() / 1000, &err)) > 0 && !stops(timer))
-        ;
-    if (rc < 0)
-        log_error("schedules wait: %s", err.text);
-}
-
 static void settle(struct timer *timer)
 {
-    int64_t now = clock_mono_ms(), last = store_event_last(timer->options.store);
     struct err err = ERR_INIT;
     int rc;
 
-    if (now - timer->settled_ms < (last == timer->event_last ? IDLE_MS : TURN_MS))
-        return;
-    timer->settled_ms = now;
-    timer->event_last = last;
+    timer->settled_ms = clock_mono_ms();
+    timer->event_last = store_event_last(timer->options.store);
     do
         rc = agenda_settle(timer->agenda, clock_wall_ms(), timer->options.ended, timer->options.arg,
                            &err);
     while (rc > 0 && !stops(timer));
     if (rc < 0)
         log_error("ends of recurring runs: %s", err.text);
+}
+
+static bool settle_is_due(const struct timer *timer)
+{
+    bool quiet = store_event_last(timer->options.store) == timer->event_last;
+
+    return clock_mono_ms() - timer->settled_ms >= (quiet ? IDLE_MS : TURN_MS);
+}
+
+/* Ends are noted first: the failure that pauses a schedule must count before it fires again. */
+static void fire(struct timer *timer)
+{
+    struct err err = ERR_INIT;
+    int rc;
+
+    if (settle_is_due(timer) || agenda_next(timer->agenda) <= clock_wall_ms() / 1000)
+        settle(timer);
+    while ((rc = agenda_tick(timer->agenda, clock_wall_ms() / 1000, &err)) > 0 && !stops(timer))
+        ;
+    if (rc < 0)
+        log_error("schedules wait: %s", err.text);
 }
 
 static void refresh(struct timer *timer)
@@ -167,7 +174,6 @@ static void *timer_main(void *arg)
     while (!stops(timer)) {
         read_changes(timer);
         fire(timer);
-        settle(timer);
         refresh(timer);
         if (stops(timer))
             break;

@@ -17,8 +17,9 @@ broker/store    net conf
 broker/sched    conf
 broker/sites    net conf sched
 broker/cron     conf store net
+broker/notify   net conf store
 broker/api      net conf store sites cron broker
-broker          net conf store sites cron sched api broker
+broker          net conf store sites cron notify sched api broker
 broker/cli      net conf sched cron
 worker-agent    worker-agent
 "

@@ -197,11 +197,42 @@ bool fit_project_site(const struct sched_project *project, const struct sched_si
                       size_t index);
 
 /* room.c: sums with amounts */
-int64_t room_count(const struct room *free, const struct room *need); /* how often it fits */
-void room_take(struct room *free, const struct room *need, int64_t count);
+/* How often `need` fits. */
+static inline int64_t room_times(int64_t most, int64_t free, int64_t need)
+{
+    if (need <= 0)
+        return most;
+    if (free < need)
+        return 0;
+    return free / need < most ? free / need : most;
+}
+static inline bool room_fits(const struct room *free, const struct room *need)
+{
+    return (need->cpus <= 0 || need->cpus <= free->cpus) &&
+           (need->memory <= 0 || need->memory <= free->memory) &&
+           (need->gpus <= 0 || need->gpus <= free->gpus) &&
+           (need->disk <= 0 || need->disk <= free->disk);
+}
+static inline int64_t room_count(const struct room *free, const struct room *need)
+{
+    int64_t count;
+
+    if (!room_fits(free, need))
+        return 0;
+    count = room_times(NO_LIMIT, free->cpus, need->cpus);
+    count = room_times(count, free->memory, need->memory);
+    count = room_times(count, free->gpus, need->gpus);
+    return room_times(count, free->disk, need->disk);
+}
+static inline void room_take(struct room *free, const struct room *need, int64_t count)
+{
+    free->cpus -= need->cpus * count;
+    free->memory -= need->memory * count;
+    free->disk -= need->disk * count;
+    free->gpus -= need->gpus * count;
+}
 /* Sums that would not fit stay at the most. */
 void room_add(struct room *sum, const struct room *part);
-bool room_fits(const struct room *free, const struct room *need);
 /* What a task is thought to run: typically, and at most (-1: no bound is known). */
 int64_t run_typical(const struct sched_params *params, const struct sched_class *class,
                     const struct sched_option *option);

@@ -4,38 +4,6 @@
 
 #include "sched/pass.h"
 
-static int64_t times(int64_t most, int64_t free, int64_t need)
-{
-    int64_t count;
-
-    if (need <= 0)
-        return most;
-    count = free < need ? 0 : free / need;
-    return count < most ? count : most;
-}
-
-int64_t room_count(const struct room *free, const struct room *need)
-{
-    int64_t count = times(NO_LIMIT, free->cpus, need->cpus);
-
-    count = times(count, free->memory, need->memory);
-    count = times(count, free->gpus, need->gpus);
-    return times(count, free->disk, need->disk);
-}
-
-bool room_fits(const struct room *free, const struct room *need)
-{
-    return room_count(free, need) > 0;
-}
-
-void room_take(struct room *free, const struct room *need, int64_t count)
-{
-    free->cpus -= need->cpus * count;
-    free->memory -= need->memory * count;
-    free->disk -= need->disk * count;
-    free->gpus -= need->gpus * count;
-}
-
 static int64_t add(int64_t a, int64_t b)
 {
     int64_t sum;

@@ -209,7 +209,7 @@ static void bench_full(struct sched_decisions *out)
 }
 
 /* All workers full; in each round one task has ended. */
-static void bench_event(const char *name, struct sched_decisions *out)
+static void bench_event(const char *name, struct sched_decisions *out, double limit_ms)
 {
     const struct sched_params params = SCHED_PARAMS_DEFAULT;
     struct sched *sched = sched_new(&params);
@@ -229,7 +229,7 @@ static void bench_event(const char *name, struct sched_decisions *out)
     fprintf(stderr, "%s: %zu decisions, first %s %s\n", name, out->count,
             out->count ? sched_kind_name(out->list[0].kind) : "-",
             out->count ? sched_why_name(out->list[0].why) : "-");
-    print_ms(name, event, 1);
+    print_ms(name, event, limit_ms);
     sched_free(sched);
 }
 
@@ -239,15 +239,15 @@ int main(void)
 
     make_world();
     bench_full(&out);
-    /* Quota left, but no class gains by a further worker. */
-    bench_event("sched_pass_event_quota_left", &out);
+    /* Quota left: each such pass starts some 200 workers. */
+    bench_event("sched_pass_creating", &out, 20);
     for (int s = 0; s < SITES; s++)
         quotas[s][0].ours = quotas[s][0].limit;
-    bench_event("sched_pass_event", &out);
+    bench_event("sched_pass_event", &out, 1);
     /* The same, and classes that got nothing for long ask for reservations. */
     for (int c = 0; c < CLASSES; c++)
         classes[c].served_ms = 0, classes[c].oldest_ms = 1;
-    bench_event("sched_pass_event_starved", &out);
+    bench_event("sched_pass_event_starved", &out, 1);
     sched_decisions_free(&out);
     names_free(&names);
     return 0;

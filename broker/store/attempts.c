@@ -468,7 +468,7 @@ static int attempt_with_task(struct tx *tx, int64_t id, struct attempt *attempt,
 
 static int silent_one(struct tx *tx, const struct report_op *op, int64_t id, struct err *err)
 {
-    struct attempt attempt;
+    struct attempt attempt = { .state = TASK_LEASED };
     struct tx_job *job;
     struct tx_task task;
     int rc = attempt_with_task(tx, id, &attempt, &job, &task, err);
@@ -508,7 +508,7 @@ static int lost_one(struct tx *tx, const struct report_op *op, int64_t id, struc
                              .reason = op->reason,
                              .detail = op->detail,
                              .exit_code = -1 };
-    struct attempt attempt;
+    struct attempt attempt = { .state = TASK_LEASED };
     struct tx_job *job;
     struct tx_task task;
     int rc = attempt_with_task(tx, id, &attempt, &job, &task, err);

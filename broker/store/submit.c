@@ -145,7 +145,7 @@ static int jobs_check(struct tx *tx, struct submit_op *submit, struct map *names
 
     for (size_t i = 0; i < submission->count; i++)
         total += submission->jobs[i].after_count;
-    on_job = total ? arena_alloc(&tx->arena, total * sizeof *on_job) : NULL;
+    on_job = arena_alloc(&tx->arena, (total + 1) * sizeof *on_job);
     submit->on_job = on_job;
     for (size_t i = 0; i < submission->count; i++) {
         struct new_job *job = &submission->jobs[i];
@@ -305,7 +305,7 @@ static int jobs_add(struct tx *tx, struct submit_op *submit, struct err *err)
         }
         if (job_add(tx, job, class_id, on_job, err) < 0)
             return -1;
-        on_job = on_job ? on_job + job->after_count : NULL;
+        on_job += job->after_count;
     }
     return 0;
 }

@@ -332,7 +332,9 @@ static int worker_named(struct tx *tx, int64_t id, struct worker_row *row, struc
 {
     int rc = worker_get(tx, id, row, err);
 
-    return rc > 0 ? err_set(err, FAULT_NOT_FOUND, "no such worker") : rc;
+    if (rc > 0)
+        err_set(err, FAULT_NOT_FOUND, "no such worker");
+    return rc == 0 ? 0 : -1;
 }
 
 static int64_t set_apply(struct tx *tx, struct op *op, struct err *err)

@@ -278,9 +278,10 @@ static void put_head(struct leases *leases, const struct lease *lease, const str
     buf_puts(out, ",\"user\":");
     buf_put_json(out, buf_text(&leases->user));
     if (spec->script) {
-        /* Not expanded: a script has braces of its own, and reads its index from the environment. */
+        own_str char *script = spec->array.size ? job_expand_script(spec->script, vars) : NULL;
+
         buf_puts(out, ",\"script\":");
-        buf_put_json(out, spec->script);
+        buf_put_json(out, script ? script : spec->script);
     } else {
         put_list(out, "argv", spec->argv, vars);
     }

@@ -12,24 +12,33 @@ bool job_expands(const char *text)
     return strchr(text, '{') != NULL;
 }
 
-#define NAMES_OF_RUN 4 /* names[] from here on belong to a recurring job's run */
+static const char *const names[] = { "task", "index",          "job",
+                                     "name", "scheduled_time", "previous_success" };
 
-/* The value of the placeholder whose name starts at `s`; NULL when it is none, or stands before
- * `first` in the list.  *length is that of the name with its closing brace. */
-static const char *value_of(const char *s, const struct job_vars *vars, size_t first,
+/* Which of them are known: from first up to, not including, last. */
+struct known {
+    size_t first, last;
+};
+static const struct known all = { 0, array_len(names) };
+static const struct known of_run = { 4, array_len(names) }; /* of a recurring job's run */
+static const struct known of_script = { 0, 1 };
+
+/* The value of the placeholder whose name starts at `s`; NULL when it is none that is known.
+ * *length is that of the name with its closing brace. */
+static const char *value_of(const char *s, const struct job_vars *vars, struct known known,
                             char number[24], size_t *length)
 {
-    static const char *const names[] = { "task", "index",          "job",
-                                         "name", "scheduled_time", "previous_success" };
-    size_t which = first;
+    size_t which = known.first;
 
     *length = strcspn(s, "{}");
     if (s[*length] != '}')
         return NULL;
-    while (which < array_len(names) &&
+    while (which < known.last &&
            (strlen(names[which]) != *length || memcmp(names[which], s, *length) != 0))
         which++;
     ++*length;
+    if (which == known.last)
+        return NULL;
     switch (which) {
     case 0:
     case 1:
@@ -47,7 +56,7 @@ static const char *value_of(const char *s, const struct job_vars *vars, size_t f
     }
 }
 
-static char *expand(const char *text, const struct job_vars *vars, size_t first)
+static char *expand(const char *text, const struct job_vars *vars, struct known known)
 {
     struct buf out = BUF_INIT(0);
     const char *brace;
@@ -58,11 +67,11 @@ static char *expand(const char *text, const struct job_vars *vars, size_t first)
         const char *value;
 
         buf_put(&out, text, (size_t)(brace - text));
-        if (brace[1] == '{' && value_of(brace + 2, vars, first, number, &length) &&
+        if (brace[1] == '{' && value_of(brace + 2, vars, known, number, &length) &&
             brace[2 + length] == '}') {
             buf_put(&out, brace + 1, length + 1); /* "{task}" of "{{task}}" */
             brace += length + 3;
-        } else if ((value = value_of(brace + 1, vars, first, number, &length))) {
+        } else if ((value = value_of(brace + 1, vars, known, number, &length))) {
             buf_puts(&out, value);
             brace += length + 1;
         } else {
@@ -75,10 +84,15 @@ static char *expand(const char *text, const struct job_vars *vars, size_t first)
 
 char *job_expand(const char *text, const struct job_vars *vars)
 {
-    return expand(text, vars, 0);
+    return expand(text, vars, all);
 }
 
 char *job_expand_run(const char *text, const struct job_vars *vars)
 {
-    return expand(text, vars, NAMES_OF_RUN);
+    return expand(text, vars, of_run);
+}
+
+char *job_expand_script(const char *text, const struct job_vars *vars)
+{
+    return expand(text, vars, of_script);
 }

@@ -19,6 +19,8 @@ struct job_vars {
 
 /* Owned by the caller. */
 char *job_expand(const char *text, const struct job_vars *vars);
+/* Only {task}: for the script of an array, whose own braces, as of "{name}" in Python, are left alone. */
+char *job_expand_script(const char *text, const struct job_vars *vars);
 /* Only {scheduled_time} and {previous_success}; the others wait for the task. */
 char *job_expand_run(const char *text, const struct job_vars *vars);
 /* Whether there is anything to expand: most texts have nothing. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits.c - memory.
  *
- * Without a cgroup the resident memory of the whole session is added up a few times a second.
+ * Without a cgroup the resident memory of the whole job is added up a few times a second.
  * RLIMIT_DATA, far above the limit, stops what grows faster than that; RLIMIT_AS would not do, as
  * programs that reserve address space (CUDA, Java, Go) need much more of it than they use. */
 #include "limits.h"
@@ -54,69 +54,115 @@ static bool read_small(const char *path, char *out, size_t size)
     return true;
 }
 
-/* Session and resident pages, from /proc/PID/stat: "PID (NAME) S PPID PGRP SESSION ..." */
-static bool read_stat(const char *pid, pid_t *session, int64_t *pages)
+struct process {
+    pid_t pid, parent, group;
+    int64_t bytes;
+    bool ours;
+};
+
+/* From /proc/PID/stat: "PID (NAME) S PPID PGRP SESSION ..." */
+static bool read_stat(const char *pid, struct process *out)
 {
     char path[64], text[1024], *after;
-    int sid;
-    long long rss;
+    long long pages;
+    int parent, group;
 
     snprintf(path, sizeof path, "/proc/%.16s/stat", pid);
     if (!read_small(path, text, sizeof text) || !(after = strrchr(text, ')')))
         return false;
-    if (sscanf(
-            after + 1,
-            " %*c %*d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %*u "
-            "%lld",
-            &sid, &rss) != 2)
+    if (sscanf(after + 1,
+               " %*c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %*u "
+               "%lld",
+               &parent, &group, &pages) != 3)
         return false;
-    *session = sid;
-    *pages = rss;
+    *out = (struct process){ .pid = (pid_t)strtol(pid, NULL, 10),
+                             .parent = parent,
+                             .group = group,
+                             .bytes = pages * sysconf(_SC_PAGESIZE) };
     return true;
 }
 
 /* The share of a process in the pages it has in common with others, bytes; `otherwise` on old
  * kernels. */
-static int64_t read_pss(const char *pid, int64_t otherwise)
+static int64_t read_pss(pid_t pid, int64_t otherwise)
 {
     char path[64], text[SMAP_MOST], *line;
     long long kib;
 
-    snprintf(path, sizeof path, "/proc/%.16s/smaps_rollup", pid);
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
     if (!read_small(path, text, sizeof text) || !(line = strstr(text, "\nPss:")) ||
         sscanf(line, " Pss: %lld", &kib) != 1)
         return otherwise;
     return kib * 1024;
 }
 
-/* Sum over the session; `shared` divides what several map among them, which costs more to find out.
- */
-static int64_t session_memory(pid_t leader, bool shared)
+static struct process *all_processes(size_t *count)
 {
+    struct process *list = NULL;
+    size_t room = 0;
     DIR *dir = opendir("/proc");
     struct dirent *entry;
-    int64_t sum = 0, page = sysconf(_SC_PAGESIZE);
 
+    *count = 0;
     while (dir && (entry = readdir(dir))) {
-        pid_t session;
-        int64_t pages;
-
-        if (!isdigit((unsigned char)entry->d_name[0]) ||
-            !read_stat(entry->d_name, &session, &pages) || session != leader)
+        if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
-        sum += shared ? read_pss(entry->d_name, pages * page) : pages * page;
+        if (*count == room) {
+            room = room ? room * 2 : 256;
+            list = xrealloc(list, room * sizeof *list);
+        }
+        *count += read_stat(entry->d_name, &list[*count]);
     }
     if (dir)
         closedir(dir);
+    return list;
+}
+
+static bool has_parent_of_ours(const struct process *list, size_t count, pid_t parent)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].ours && list[i].pid == parent)
+            return true;
+    return false;
+}
+
+/* The group of `leader`, and what descends from it in groups of its own. */
+static void mark_ours(struct process *list, size_t count, pid_t leader)
+{
+    bool more = true;
+
+    for (size_t i = 0; i < count; i++)
+        list[i].ours = list[i].group == leader;
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < count; i++) {
+            if (list[i].ours || !has_parent_of_ours(list, count, list[i].parent))
+                continue;
+            list[i].ours = more = true;
+        }
+    }
+}
+
+/* Sum over the job; `shared` divides what several map among them, which costs more to find out. */
+static int64_t job_memory(pid_t leader, bool shared)
+{
+    size_t count;
+    own_mem struct process *list = all_processes(&count);
+    int64_t sum = 0;
+
+    mark_ours(list, count, leader);
+    for (size_t i = 0; i < count; i++)
+        if (list[i].ours)
+            sum += shared ? read_pss(list[i].pid, list[i].bytes) : list[i].bytes;
     return sum;
 }
 
 static bool over_by_looking(struct attempt *a)
 {
-    int64_t used = session_memory(a->pid, false);
+    int64_t used = job_memory(a->pid, false);
 
     if (used > a->need.memory)
-        used = session_memory(a->pid, true);
+        used = job_memory(a->pid, true);
     if (used > a->max_rss)
         a->max_rss = used;
     return used > a->need.memory;

@@ -273,6 +273,7 @@ static int start(struct agent *agent, struct err *err)
  */
 static int shut_off(struct agent *agent, struct err *err)
 {
+    setsid(); /* away from a terminal that we may have been started on, and the jobs with us */
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     umask(022);

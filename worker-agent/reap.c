@@ -2,7 +2,7 @@
 /* reap.c - find the processes of a dead agent's jobs, and end them.
  *
  * The first process of each attempt dies with the agent (PR_SET_PDEATHSIG), its children do not.
- * They are known by their session or process group, which the roster holds, by their cgroup, or by
+ * They are known by their process group, which the roster holds, by their cgroup, or by
  * the mark in their environment.  A number in the roster may have been given anew since: then its
  * process was started after the agent's last sign of life. */
 #include "reap.h"
@@ -37,8 +37,8 @@ struct search {
     char *mark; /* NULL: none */
 };
 
-/* Group, session and start of /proc/PID/stat. */
-static bool read_stat(const char *pid, int *group, int *session, int64_t *start_ms)
+/* Group and start of /proc/PID/stat. */
+static bool read_stat(const char *pid, int *group, int64_t *start_ms)
 {
     own_str char *path = xasprintf("/proc/%s/stat", pid);
     own_buf struct buf text = BUF_INIT(4096);
@@ -48,8 +48,8 @@ static bool read_stat(const char *pid, int *group, int *session, int64_t *start_
     if (buf_read_file(&text, path, NULL) < 0 || !text.length ||
         !(after = strrchr(text.data, ')')) ||
         sscanf(after + 1,
-               " %*c %*d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               group, session, &ticks) != 3)
+               " %*c %*d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               group, &ticks) != 2)
         return false;
     *start_ms = (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
     return true;
@@ -70,14 +70,14 @@ static bool has_mark(const char *pid, const char *mark)
 
 static bool in_roster(const struct search *search, const char *pid)
 {
-    int group, session;
+    int group;
     int64_t start_ms;
 
-    if (!search->count || !read_stat(pid, &group, &session, &start_ms) ||
+    if (!search->count || !read_stat(pid, &group, &start_ms) ||
         start_ms > search->beat_mono_ms + SLACK_MS)
         return false;
     for (size_t i = 0; i < search->count; i++)
-        if (search->rows[i].pid && (search->rows[i].pid == group || search->rows[i].pid == session))
+        if (search->rows[i].pid && search->rows[i].pid == group)
             return true;
     return false;
 }

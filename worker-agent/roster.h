@@ -14,7 +14,7 @@ struct roster;
 /* One attempt, as the file holds it. */
 struct roster_row {
     int64_t attempt; /* 0: free */
-    int32_t pid;     /* leads its session and process group; 0: none */
+    int32_t pid;     /* leads its process group; 0: none */
     int32_t started; /* whether it ever had a process */
 };
 

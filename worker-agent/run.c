@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c - a job's processes, from the first to the last.
  *
- * The first leads a session and a process group.  When it ends, the rest of the group is killed
+ * The first leads a process group.  When it ends, the rest of the group is killed
  * before it is waited for: until then its number cannot be given to anyone else.  What left the
  * group is handed to us when its parent dies (we are the subreaper) and killed then, unless its
  * attempt still runs. */

@@ -17,7 +17,7 @@ struct spawn {
     uint64_t files_most; /* RLIMIT_NOFILE, soft; what we were started with */
 };
 
-/* The leader of a new session and process group; -1 when there is none, with why in *error. */
+/* The leader of a new process group; -1 when there is none, with why in *error. */
 pid_t spawn_start(const struct spawn *spawn, int *error);
 
 #endif

@@ -278,12 +278,26 @@ void pass_begin(struct pass *pass)
 
 /* ---- leasing ahead --------------------------------------------------------------------------- */
 
+/* Sites with a shape for the class, that its project may use. */
+static struct site_set usable_sites(const struct pass *pass, const struct pass_class *pc)
+{
+    struct site_set sites = pc->fit->shaped;
+
+    for (size_t i = 0; i < array_len(sites.bits); i++)
+        sites.bits[i] &= pass->projects[pc->class->project].allowed.bits[i];
+    return sites;
+}
+
 /* A class that runs long and waits keeps those behind it from leasing ahead at its sites. */
 static void mark_stuck(struct pass *pass, const struct pass_class *pc)
 {
     double project = pass->projects[pc->class->project].key;
     double user = pass->users[pc->class->user].key;
+    struct site_set sites = usable_sites(pass, pc);
 
+    /* What could not start there anyway holds nobody back. */
+    if (pc->why == SCHED_WHY_LIMIT || pc->why == SCHED_WHY_MONEY)
+        return;
     for (size_t i = 0; i < pass->order_count; i++) {
         struct pass_site *ps = &pass->sites[pass->order[i]];
         bool first =
@@ -291,7 +305,7 @@ static void mark_stuck(struct pass *pass, const struct pass_class *pc)
             (project == ps->stuck_project && user < ps->stuck_user) ||
             (project == ps->stuck_project && user == ps->stuck_user && pc->rank < ps->stuck_rank);
 
-        if (!first || !site_set_has(&pc->fit->place, (size_t)pass->order[i]))
+        if (!first || !site_set_has(&sites, (size_t)pass->order[i]))
             continue;
         ps->stuck = true;
         ps->stuck_project = project;
@@ -340,15 +354,6 @@ static bool any_down(const struct pass *pass, const struct site_set *sites)
         if (site_set_has(sites, s) && pass->sites[s].why != SCHED_WHY_SITE_DOWN)
             return false;
     return true;
-}
-
-static struct site_set usable_sites(const struct pass *pass, const struct pass_class *pc)
-{
-    struct site_set sites = pc->fit->shaped;
-
-    for (size_t i = 0; i < array_len(sites.bits); i++)
-        sites.bits[i] &= pass->projects[pc->class->project].allowed.bits[i];
-    return sites;
 }
 
 static enum sched_why why_waits(const struct pass *pass, const struct pass_class *pc)

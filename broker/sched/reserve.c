@@ -379,22 +379,22 @@ static double due_share(const struct pass *pass, int user)
     return snap->projects[project].weight / projects * snap->users[user].weight / users;
 }
 
-/* The class that a user would be served first, when it has waited too long for that and she holds
- * less than her share; else -1.  So nobody gains by many classes that wait, nor against her own
- * priorities. */
-static int starved_of(const struct pass *pass, int user)
+/* The first class of a user, from place `at` of her order on, that has waited too long and could
+ * run somewhere; -1 when the next in order has not waited so long, or she holds her share.  So
+ * nobody gains by many classes that wait, nor against her own priorities. */
+static int starved_of(const struct pass *pass, int user, size_t at)
 {
     const struct pass_user *u = &pass->users[user];
 
-    for (size_t i = 0; i < u->class_count; i++) {
-        const struct pass_class *pc = &pass->classes[u->classes[i]];
+    for (; at < u->class_count; at++) {
+        const struct pass_class *pc = &pass->classes[u->classes[at]];
 
-        if (pc->left == 0)
+        if (pc->left == 0 || (site_set_empty(&pc->fit->shaped) && pc->class->running == 0))
             continue;
         if (pass->now - waits_since(pc->class) < pass->params->reserve_after_ms ||
             share_dominant(&u->held, &pass->whole) >= due_share(pass, user))
             return -1;
-        return u->classes[i];
+        return u->classes[at];
     }
     return -1;
 }
@@ -413,13 +413,25 @@ static int by_wait(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* A lease, or a reservation; one that a limit or a ceiling holds back makes way for the next. */
+static void help_starved(struct pass *pass, int class_index)
+{
+    for (int tries = 0; class_index >= 0 && tries < 8; tries++) {
+        const struct pass_class *pc = &pass->classes[class_index];
+
+        if (lease_some(pass, class_index, 1, false) > 0 || reserve_class(pass, class_index))
+            return;
+        class_index = starved_of(pass, pc->class->user, (size_t)pc->rank + 1);
+    }
+}
+
 void reserve_starved(struct pass *pass)
 {
     struct starved *list = pass_alloc(pass, pass->snap->user_count + 1, sizeof *list);
     size_t count = 0;
 
     for (size_t u = 0; u < pass->snap->user_count; u++) {
-        int c = starved_of(pass, (int)u);
+        int c = pass->users[u].class_count ? starved_of(pass, (int)u, 0) : -1;
 
         if (c >= 0)
             list[count++] = (struct starved){ c, waits_since(&pass->snap->classes[c]),
@@ -427,6 +439,5 @@ void reserve_starved(struct pass *pass)
     }
     qsort(list, count, sizeof *list, by_wait);
     for (size_t i = 0; i < count && pass->reservations < pass->params->reservations; i++)
-        if (lease_some(pass, list[i].class_index, 1, false) == 0)
-            reserve_class(pass, list[i].class_index);
+        help_starved(pass, list[i].class_index);
 }

@@ -100,6 +100,19 @@ static void nothing_is_leased_ahead_of_others_who_wait_for_a_slot(void **state)
     world_free(w);
 }
 
+static void what_cannot_run_here_keeps_nobody_from_leasing_ahead(void **state)
+{
+    struct world *w =
+        world_new("site here local; shape here machine cpus=2; limit db cap=1 used=1;"
+                  "worker 1 site=here used=2; class 1 n=1000 run=2ms user=a running=2;"
+                  "class 2 n=5 cpus=64 run=1h user=b; class 3 limit=db:1 user=c");
+
+    (void)state;
+    decide(w);
+    assert_int_equal(leased(w, 1, 1), 500);
+    world_free(w);
+}
+
 static void a_full_machine_is_busy_and_says_so(void **state)
 {
     struct world *w = world_new("site here local; shape here machine cpus=2;"
@@ -217,6 +230,7 @@ int main(void)
         cmocka_unit_test(memory_that_is_not_asked_for_does_not_count),
         cmocka_unit_test(short_tasks_are_leased_ahead_once_their_length_is_known),
         cmocka_unit_test(nothing_is_leased_ahead_of_others_who_wait_for_a_slot),
+        cmocka_unit_test(what_cannot_run_here_keeps_nobody_from_leasing_ahead),
         cmocka_unit_test(a_full_machine_is_busy_and_says_so),
         cmocka_unit_test(what_no_site_can_run_is_told),
         cmocka_unit_test(quota_bounds_what_is_created),

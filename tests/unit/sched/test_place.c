@@ -165,6 +165,19 @@ static void a_class_that_is_being_served_asks_for_none(void **state)
     world_free(w);
 }
 
+static void a_class_that_can_run_nowhere_does_not_stand_before_others(void **state)
+{
+    struct world *w = world_new("limit db cap=1 used=1");
+
+    (void)state;
+    world_add(w, crowded);
+    world_add(w, "class 8 cpus=64 age=3h; class 9 n=2 limit=db:1 age=2h; class 2 n=5 age=0s");
+    decide(w);
+    assert_non_null(decided(w, SCHED_RESERVE, 1, 1));
+    assert_int_equal(leased(w, 2, 1), 0);
+    world_free(w);
+}
+
 static void quota_is_drained_for_what_no_worker_can_hold(void **state)
 {
     struct world *w =
@@ -554,6 +567,7 @@ int main(void)
         T(unknown_run_times_do_not_pass_a_reservation),
         T(before_its_time_a_wide_job_holds_nothing),
         T(a_class_that_is_being_served_asks_for_none),
+        T(a_class_that_can_run_nowhere_does_not_stand_before_others),
         T(quota_is_drained_for_what_no_worker_can_hold),
         T(first_come_first_served_without_backfill_stops_behind_the_head),
         T(work_that_home_starts_soon_stays),

@@ -19,8 +19,9 @@
 #include "cli/task.h"
 #include "cli/watch.h"
 
-#define PUMP_MS  1000
-#define AGAIN_MS 500 /* between two looks at a stream that ended before its attempt */
+#define PUMP_MS     1000
+#define PASSES_MOST 5   /* over the end of a log, should a broker that stops cut it short */
+#define AGAIN_MS    500 /* between two looks at a stream that ended before its attempt */
 
 static const char *const stream_names[2] = { "stdout", "stderr" };
 
@@ -175,6 +176,7 @@ struct following {
     struct outlet outlets[2];
     struct stream *streams[2]; /* NULL: not wanted, over, or to be opened again */
     bool over[2];
+    int64_t sizes[2], cuts[2]; /* of the logs, when they were last opened */
     struct patience patience[2];
 };
 
@@ -213,7 +215,8 @@ static int settle_stream(struct following *following, int i, struct err *err)
         return 0;
     if (end == STREAM_ENDED) {
         following->over[i] = true;
-        tell_cut(following->view->id, stream_names[i], stream_header(stream, "Spillway-Log-Cut"));
+        following->sizes[i] = stream_header(stream, "Spillway-Log-Size");
+        following->cuts[i] = stream_header(stream, "Spillway-Log-Cut");
     } else {
         stream_fault(stream, err);
         if (end == STREAM_REFUSED || patience_lose(&following->patience[i], following->cli) < 0)
@@ -301,9 +304,37 @@ static int wait_beyond(struct cli *cli, const struct log_view *view, int64_t *la
     return rc;
 }
 
+static bool all_read(const struct following *following)
+{
+    for (int i = 0; i < 2; i++)
+        if (following->view->wanted[i] && following->outlets[i].offset < following->sizes[i])
+            return false;
+    return true;
+}
+
 /* One attempt, to its end; *attempt becomes the next one's number where there is one.  A stream
- * that ends while its attempt goes on was ended by a broker that stopped: it is opened again.  1:
- * interrupted. */
+ * that ends while its attempt goes on was ended by a broker that stopped, so what counts is what is
+ * read once the attempt is known to be over.  1: interrupted. */
+static int follow_to_end(struct following *following, int64_t *attempt, struct err *err)
+{
+    const struct log_view *view = following->view;
+    int rc = follow_streams(following, err);
+
+    while (rc == 0 && (rc = wait_beyond(following->cli, view, attempt, AGAIN_MS, err)) == 1) {
+        rc = see_interrupt(following->cli, view, err);
+        if (rc == 0)
+            rc = follow_streams(following, err);
+    }
+    for (int pass = 0; rc == 0 && pass < PASSES_MOST; pass++) {
+        if (pass)
+            clock_sleep_ms(AGAIN_MS);
+        rc = follow_streams(following, err);
+        if (all_read(following))
+            break;
+    }
+    return rc;
+}
+
 static int follow_attempt(struct cli *cli, const struct log_view *view, int64_t *attempt,
                           struct err *err)
 {
@@ -315,16 +346,9 @@ static int follow_attempt(struct cli *cli, const struct log_view *view, int64_t 
         following.outlets[i].attempt = *attempt;
         following.patience[i].was_there = true; /* we have just spoken with it */
     }
-    do {
-        rc = follow_streams(&following, err);
-        if (rc != 0)
-            break;
-        if ((rc = wait_beyond(cli, view, attempt, AGAIN_MS, err)) == 0)
-            break;
-        if (rc == 1)
-            rc = see_interrupt(cli, view, err);
-    } while (rc == 0);
+    rc = follow_to_end(&following, attempt, err);
     for (int i = 0; i < 2; i++) {
+        tell_cut(view->id, stream_names[i], following.cuts[i]);
         if (cli->json && rc == 0)
             put_json(&following.outlets[i], "", 0, true);
         buf_free(&following.outlets[i].held);

@@ -55,11 +55,20 @@ cat >retry.yaml <<'YAML'
 script: |
   #!/bin/sh
   echo "attempt"
-  test -e "$MARK" || { touch "$MARK"; exit 1; }
+  test ! -e "$MARK" || exit 0
+  touch "$MARK"
+  cat "$GATE"
+  exit 1
 retries: {user: 1, backoff: 10ms}
 YAML
-id=$(submit --env "MARK=$T/mark" retry.yaml)
-is "logs -f shows the next attempt too" "$(spillway logs -f "$id" | wc -l)" 2
+mkfifo gate3
+id=$(submit --env "MARK=$T/mark" --env "GATE=$PWD/gate3" retry.yaml)
+spillway logs -f "$id" >retry.out &
+logs=$!
+eventually 20 'grep -q attempt retry.out'
+: >gate3
+wait $logs
+is "logs -f shows the next attempt too" "$(wc -l <retry.out)" 2
 is "or just the one asked for" "$(spillway logs -f --attempt 1 "$id" | wc -l)" 1
 
 # ---- what never starts, and a broker that does not come back

@@ -136,7 +136,9 @@ __attribute__((unused)) static int64_t number(const struct world *w, const char 
 
 /* ---- a broker */
 
-static const char CONF[] = "sites: []\n";
+/* A held poll is looked at once a heartbeat. */
+static const char CONF[] = "broker: {lease: {heartbeat: 500ms}}\n"
+                           "sites: []\n";
 
 __attribute__((unused)) static void start(struct world *w)
 {

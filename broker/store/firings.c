@@ -32,7 +32,8 @@ static const char PAUSE[] = "UPDATE schedules SET paused = ?2, paused_why = ?3 W
 static const char HAS_ENDED[] =
     "SELECT 1 FROM firings f LEFT JOIN jobs j ON j.id = f.job JOIN schedules s "
     "ON s.id = f.schedule WHERE f.ended = 0 AND f.job > 0 AND (j.id IS NULL OR j.finished > 0 OR "
-    "(s.late_ms > 0 AND f.late = 0 AND f.at + s.late_ms < ?1 AND j.done + j.leased + j.running = 0)"
+    "(s.late_ms > 0 AND f.late = 0 AND f.instant * 1000 + s.late_ms < ?1 AND j.done + j.leased + "
+    "j.running = 0)"
     ") LIMIT 1";
 static const char LIST_ENDED[] =
     "SELECT f.schedule, f.instant, f.job, ifnull(j.finished, ?1), ifnull(j.tasks, 0),"
@@ -43,7 +44,8 @@ static const char LIST_ENDED[] =
 static const char LIST_LATE[] =
     "SELECT f.schedule, f.instant, f.job FROM firings f JOIN jobs j ON j.id = f.job JOIN schedules "
     "s ON s.id = f.schedule WHERE f.ended = 0 AND f.job > 0 AND f.late = 0 AND s.late_ms > 0 AND "
-    "f.at + s.late_ms < ?1 AND j.finished = 0 AND j.done + j.leased + j.running = 0 "
+    "f.instant * 1000 + s.late_ms < ?1 AND j.finished = 0 AND "
+    "j.done + j.leased + j.running = 0 "
     "ORDER BY f.instant LIMIT ?2";
 static const char SET_LATE[] = "UPDATE firings SET late = 1 WHERE schedule = ? AND instant = ?";
 static const char LIST[] =

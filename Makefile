@@ -157,7 +157,7 @@ demo: setup
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(B) examples/demo.sh
 
-BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench sched_bench sim_bench schedule_bench)
+BENCH_BIN := $(patsubst %,$(B)/bench/%,spawn_loop submit_load put_load sqlite_rows stamp store_bench sched_bench sim_bench schedule_bench agent_rate)
 
 $(B)/bench/store_bench: $(B)/obj/tests/bench/store_bench.o $(foreach l,store conf net base,$(call lib,$(l)))
 	@mkdir -p $(@D)
@@ -171,6 +171,10 @@ $(B)/bench/sched_bench $(B)/bench/sim_bench: $(B)/bench/%: $(B)/obj/tests/bench/
 $(B)/bench/schedule_bench: $(B)/obj/tests/bench/schedule_bench.o $(foreach l,cron store conf net base,$(call lib,$(l)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lyaml -ljansson -lcrypto -lm
+
+$(B)/bench/agent_rate: $(B)/obj/tests/bench/agent_rate.o $(call lib,base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

@@ -324,6 +324,11 @@ static void redirect(struct blob *blob)
     }
 }
 
+static bool is_passing(int status)
+{
+    return status == 0 || status == 408 || status == 429 || status >= 500;
+}
+
 static void fetched(struct http_request *request)
 {
     struct blob *blob = list_item(request, struct blob, request);
@@ -339,9 +344,7 @@ static void fetched(struct http_request *request)
             completed(blob);
     } else if (blob->url && status >= 301 && status <= 308 && request->location[0]) {
         redirect(blob);
-    } else if (status == 416 && start_over(blob) == 0) {
-        wait_then_retry(blob);
-    } else if (status == 0 || status == 408 || status == 429 || status >= 500) {
+    } else if ((status == 416 && start_over(blob) == 0) || is_passing(status)) {
         wait_then_retry(blob);
     } else {
         err_set(&blob->err, FAULT_NOT_FOUND, "%s answers status %d",

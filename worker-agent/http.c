@@ -430,8 +430,9 @@ void http_free(struct http *http)
         return;
     while (!list_empty(&http->waiting))
         list_del(http->waiting.next);
-    while (!list_empty(&http->conns)) {
-        struct http_conn *conn = list_item(http->conns.next, struct http_conn, node);
+    list_each_safe(at, &http->conns)
+    {
+        struct http_conn *conn = list_item(at, struct http_conn, node);
 
         if (conn->request)
             conn->request->conn = NULL;

@@ -128,7 +128,7 @@ void timer_set(struct loop *loop, struct timer *timer, int64_t at_mono_ms)
     timer->at = at_mono_ms;
     if (loop->count + 2 > loop->room) {
         loop->room = loop->room ? loop->room * 2 : 64;
-        loop->heap = xrealloc(loop->heap, loop->room * sizeof *loop->heap);
+        loop->heap = xrealloc(loop->heap, loop->room * sizeof(struct timer *));
     }
     sift_up(loop, ++loop->count, timer);
 }

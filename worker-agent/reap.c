@@ -173,8 +173,11 @@ static void keep(int fd, const char *dir, const char *worker, const char *cgroup
     while (got < 0 && errno == EINTR);
     if (cgroups)
         cgroups_leave(cgroups);
-    if (got != 1)
+    if (got != 1) {
         reap_processes(dir, worker);
+        if (cgroups) /* known here even when the directory went first */
+            cgroups_reap(cgroups);
+    }
     _exit(0);
 }
 

@@ -31,8 +31,7 @@ static void fail(const char *what)
     exit(1);
 }
 
-/* ---- the peer
- * ---------------------------------------------------------------------------------------- */
+/* ---- the peer -------------------------------------------------------------------------------- */
 
 /* CPU time of one job, all in all, us. */
 static double cpu_us(const struct rusage *from, const struct rusage *to, int jobs)
@@ -74,8 +73,7 @@ static double bare_rate(int jobs, int at_once, double *cpu)
     return jobs * 1e6 / (double)(clock_mono_us() - start);
 }
 
-/* ---- the broker
- * ------------------------------------------------------------------------------------------ */
+/* ---- the broker ------------------------------------------------------------------------------ */
 
 struct bench {
     int listen_fd, conns[CONNS];

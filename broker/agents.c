@@ -55,6 +55,8 @@ struct agents {
     struct map by_worker; /* worker id -> struct agent */
     struct map polls;     /* ticket -> struct poll */
     uint64_t last_ticket;
+    int64_t last_old_attempt; /* of the life before; later ones wait in the mail until they are
+                                 acknowledged */
 };
 
 struct agents *agents_new(struct store *store, const struct agents_options *options)
@@ -63,6 +65,7 @@ struct agents *agents_new(struct store *store, const struct agents_options *opti
 
     agents->store = store;
     agents->options = *options;
+    agents->last_old_attempt = store_attempt_last(store);
     io_random_hex(agents->epoch, 16);
     pthread_mutex_init(&agents->lock, NULL);
     return agents;
@@ -292,7 +295,10 @@ static bool check_held(void *arg, const struct attempt_row *row)
     struct held_check *check = arg;
     struct report *report;
 
-    if (is_held(check->held, row->id) || in_mail(check->agents, check->worker, row->id))
+    /* One of this life may be on disk and not yet in the mail: the agent has not missed it, it will
+     * come. */
+    if (row->id > check->agents->last_old_attempt || is_held(check->held, row->id) ||
+        in_mail(check->agents, check->worker, row->id))
         return true;
     if (check->count == check->room) {
         check->room = check->room ? check->room * 2 : 16;

@@ -23,6 +23,7 @@ static const char ATTEMPTS_OF_JOB[] = "SELECT " ATTEMPT_COLUMNS "WHERE a.job = ?
                                       "ORDER BY a.idx, a.id";
 static const char ATTEMPTS_OF_TASK[] = "SELECT " ATTEMPT_COLUMNS "WHERE a.job = ? AND a.idx = ? "
                                        "ORDER BY a.id";
+static const char LAST_ATTEMPT[] = "SELECT coalesce(max(id), 0) FROM attempts";
 static const char ATTEMPTS_OF_WORKER[] =
     "SELECT " ATTEMPT_COLUMNS "WHERE a.worker = ? AND a.ended = 0 ORDER BY a.id";
 static const char ATTEMPT_BY_ID[] = "SELECT " ATTEMPT_COLUMNS "WHERE a.id = ?";
@@ -280,6 +281,16 @@ int store_worker_attempts(struct store *store, int64_t worker, store_attempt_eac
         return -1;
     stmt = db_query(reader.db, ATTEMPTS_OF_WORKER, "i", worker);
     return attempts_give(reader.db, stmt, each, arg, err);
+}
+
+int64_t store_attempt_last(struct store *store)
+{
+    own_reader struct reader reader = { store, reader_take(store, NULL) };
+    int64_t last = 0;
+
+    if (!reader.db || db_int(reader.db, 0, &last, NULL, LAST_ATTEMPT, "") < 0)
+        return 0;
+    return last;
 }
 
 int store_attempt(struct store *store, int64_t attempt, struct attempt_row *out,

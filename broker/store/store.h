@@ -252,6 +252,8 @@ int store_attempts(struct store *store, struct target target, store_attempt_each
 /* 1: none such. */
 int store_attempt(struct store *store, int64_t attempt, struct attempt_row *out,
                   struct buf *strings, struct err *err);
+/* The largest id given so far; 0: none, or it cannot be read. */
+int64_t store_attempt_last(struct store *store);
 /* Attempts now bound to a worker, current ones only. */
 int store_worker_attempts(struct store *store, int64_t worker, store_attempt_each *each, void *arg,
                           struct err *err);

@@ -2,7 +2,7 @@
 # 2310-lost-worker.t - a worker that dies costs the user nothing
 . "${0%/*}/../lib/spillway.sh"
 cat >conf.yaml <<'YAML'
-broker: {lease_ttl: 3s, heartbeat: 1s}
+broker: {lease: {ttl: 3s, heartbeat: 1s}}
 YAML
 broker_start --config conf.yaml
 

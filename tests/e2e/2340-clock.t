@@ -11,7 +11,7 @@ clock() { echo "$1" >"$T/clock.new" && mv "$T/clock.new" "$T/clock"; }
 clock +0
 BROKER_WRAP="env LD_PRELOAD=$faketime FAKETIME_TIMESTAMP_FILE=$T/clock FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
 cat >conf.yaml <<'YAML'
-broker: {lease_ttl: 5s, heartbeat: 1s}
+broker: {lease: {ttl: 5s, heartbeat: 1s}}
 YAML
 broker_start --config conf.yaml
 

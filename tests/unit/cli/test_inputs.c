@@ -53,7 +53,8 @@ static const struct command submit = { .name = "submit", .help = "", .synopsis =
 /* Prepares job/job.yaml with these inputs; the rewritten ones as "to mode size;". */
 static int prepared(const char *inputs, struct buf *seen, struct uploads *uploads)
 {
-    own_str char *text = xasprintf("command: [./call.sh]\ninputs: %s\n", inputs);
+    own_str char *text =
+        xasprintf("command: [./call.sh]\nafter: [{job: split}]\ninputs: %s\n", inputs);
     const char *words[] = { "job/job.yaml", NULL };
     struct args args = { .command = &submit, .words = words, .word_count = 1 };
     own_drafts struct drafts drafts = { .list = NULL };

@@ -114,8 +114,8 @@ static void read_job(struct submit *submit, const json_t *document, size_t numbe
     if (strlen(job->text) > JOB_BYTES_MOST)
         add_error(errors, number, "", "larger than 1 MiB", "put large data into inputs");
     if (job->spec.schedule)
-        submit_warn(submit, "job %zu ('%s') runs once, now; its schedule is kept with it", number,
-                    job->spec.name);
+        submit_warn(submit, "job %zu ('%s') runs once, now; `spillway schedule add` makes it recur",
+                    number, job->spec.name);
 }
 
 /* ---- the whole */

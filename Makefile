@@ -29,22 +29,22 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 # ---- the tree, as a table of contents ----------------------------------------------------------------
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
-NET    := hash post
+NET    := hash post http
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db needs writer tasks submit jobs attempts load read ls events workers sites blobs logs \
           tokens usage prune care checkpoint schedules firings notices
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
-SITES  := site local
+SITES  := site program local openstack/clouds openstack/catalogue openstack/fault openstack/session
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify
-API    := api server request router routes decode problem policy auth rate pool watch stream listen tls \
+API    := program api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi schedules notices
 BROKER := main broker dispatch queue world agents reports attempts lease reconcile explain status
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
-          events token doctor version completion manual schedule schedules notices simulate simulate_sites simulate_policy
+          events token doctor version completion manual schedule schedules notices simulate simulate_sites simulate_policy simulate_journal
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox answer sync blob stage outputs upload
 

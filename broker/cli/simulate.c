@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulate.c - `spillway simulate`: what would have become of this workload, at these sites, under
- * that policy?  Asks no broker. */
+ * that policy?  Asks the broker only for its own record (--from). */
 #include "cli/simulate.h"
 
 #include <string.h>
 
 #include "base/io.h"
 #include "base/own.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 
@@ -15,6 +16,8 @@
 
 static const struct option options[] = {
     { "trace", 0, "FILE", "the workload, in the Standard Workload Format", COMPLETES_FILE },
+    { "from", 0, "TIME", "instead of a trace: what the broker itself has run since then",
+      COMPLETES_NOTHING },
     { "sites", 0, "FILE", "the sites, as in the broker's configuration", COMPLETES_FILE },
     { "policy", 0, "NAME|FILE",
       "default, home-only, greedy, fcfs, easy, or a YAML file; several are compared",
@@ -54,14 +57,39 @@ static void warn_lines(const char *path, const struct swf_trace *trace)
         warn("%s: %s", path, line);
 }
 
+/* A day, or an instant; ms. */
+static int read_from(const char *text, int64_t *out, struct err *err)
+{
+    own_str char *day = xasprintf("%sT00:00:00Z", text);
+
+    if (strlen(text) == strlen("2026-12-01") ? parse_time(day, out, err) < 0
+                                             : parse_time(text, out, err) < 0)
+        return err_wrap(err, "--from");
+    return 0;
+}
+
+static int read_text(struct cli *cli, const struct args *args, struct buf *text, struct err *err)
+{
+    const char *path = args_get(args, "trace"), *from = args_get(args, "from");
+    int64_t from_ms = 0;
+
+    if ((path == NULL) == (from == NULL))
+        return err_set(err, FAULT_INVALID, "say --trace FILE, or --from TIME for the broker's own");
+    if (from)
+        return read_from(from, &from_ms, err) < 0 ? -1 : sim_journal(cli, from_ms, text, err);
+    return strcmp(path, "-") == 0 ? buf_read_fd(text, 0, err) : buf_read_file(text, path, err);
+}
+
 /* A trace that is cut short or garbled is still told about, line by line. */
-static int read_trace(const char *path, struct swf_trace *out, struct err *err)
+static int read_trace(struct cli *cli, const struct args *args, struct swf_trace *out,
+                      struct err *err)
 {
     own_buf struct buf text = BUF_INIT(TRACE_BYTES_MOST);
+    const char *path = args_get(args, "trace");
 
-    if (strcmp(path, "-") == 0 ? buf_read_fd(&text, 0, err) < 0
-                               : buf_read_file(&text, path, err) < 0)
+    if (read_text(cli, args, &text, err) < 0)
         return -1;
+    path = path ? path : "the broker's record";
     swf_parse(buf_text(&text), text.length, out);
     warn_lines(path, out);
     if (out->unstarted)
@@ -73,18 +101,20 @@ static int read_trace(const char *path, struct swf_trace *out, struct err *err)
         warn("%s: %zu jobs ran longer than they had asked for and end at that time", path,
              out->cut);
     if (out->count == 0)
-        return err_set(err, FAULT_INVALID,
-                       "%s: holds no job; is it in the Standard Workload Format?", path);
+        return err_set(err, FAULT_INVALID, "%s: holds no job%s", path,
+                       args_get(args, "trace") ? "; is it in the Standard Workload Format?"
+                                               : " that has ended; take an earlier --from");
     return 0;
 }
 
-static int read_all(const struct args *args, struct simulation *sim, struct err *err)
+static int read_all(struct cli *cli, const struct args *args, struct simulation *sim,
+                    struct err *err)
 {
-    const char *trace = args_get(args, "trace"), *sites = args_get(args, "sites");
+    const char *sites = args_get(args, "sites");
 
-    if (!trace || !sites)
-        return err_set(err, FAULT_INVALID, "say --trace FILE and --sites FILE");
-    if (read_trace(trace, &sim->trace, err) < 0 || broker_conf_load(sites, &sim->conf, err) < 0)
+    if (!sites)
+        return err_set(err, FAULT_INVALID, "say --sites FILE");
+    if (read_trace(cli, args, &sim->trace, err) < 0 || broker_conf_load(sites, &sim->conf, err) < 0)
         return -1;
     if (sim_sites_of(&sim->conf, &sim->trace, &sim->sites, err) < 0)
         return err_wrap(err, "%s", sites);
@@ -136,7 +166,7 @@ static int simulate(struct cli *cli, const struct args *args, struct simulation 
     const char *plot = args_get(args, "plot");
     own_buf struct buf out = BUF_INIT(0);
 
-    if (read_all(args, sim, err) < 0 || read_policies(args, sim, err) < 0)
+    if (read_all(cli, args, sim, err) < 0 || read_policies(args, sim, err) < 0)
         return -1;
     for (size_t i = 0; i < sim->count; i++) {
         sim_run(&sim->options[i], &sim->trace, &sim->outcomes[i].result);
@@ -166,7 +196,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 const struct command command_simulate = {
     .name = "simulate",
     .help = "replay a workload against sites and policies",
-    .synopsis = "--trace FILE --sites FILE [--policy NAME|FILE]... [--seed N] [--plot FILE]",
+    .synopsis =
+        "--trace FILE | --from TIME --sites FILE [--policy NAME|FILE]... [--seed N] [--plot FILE]",
     .text =
         "Replays a trace in the Standard Workload Format against the sites of a configuration, in "
         "virtual time, by the very scheduler that the broker runs, and prints waits, slowdown, "

@@ -17,6 +17,10 @@ int sim_sites_of(const struct broker_conf *conf, const struct swf_trace *trace,
                  struct sim_sites *out, struct err *err);
 void sim_sites_free(struct sim_sites *sites);
 
+/* What the broker has run since then, as a trace's text. */
+struct cli;
+int sim_journal(struct cli *cli, int64_t from_ms, struct buf *out, struct err *err);
+
 /* A policy by name, or from a YAML file of parameters. */
 int sim_policy(const char *name, struct sched_params *params, int64_t *half_life_ms,
                struct err *err);

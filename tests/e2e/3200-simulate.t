@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# 3200-simulate.t - a workload replayed against sites and policies, with no broker near
+# 3200-simulate.t - a workload replayed against sites and policies, and the broker's own record replayed
 . "${0%/*}/../lib/spillway.sh"
 
 cd "$T"
-unset SPILLWAY_URL
 cat >sites.yaml <<'END'
 sites:
   - {name: home, type: local, limits: {cores: 4}}
@@ -53,4 +52,12 @@ is "lines that are no jobs are skipped" "$(echo "$out" | json jobs)" 60
 like "and told" "$(cat bad.err)" 'line 1: 3 fields, 18 wanted'
 spillway simulate --trace missing.swf --sites sites.yaml 2>/dev/null
 is "a trace that is not there is a fault" $? 3
+
+# What the broker itself has run is a workload too.
+broker_start
+id=$(spillway submit --parsable --array 0-19 --walltime 1m -- sleep 0.1)
+spillway wait "$id"
+spillway simulate --json --from 2020-01-01 --sites sites.yaml >own.json
+is "its own record is replayed" "$(json jobs <own.json)" 20
+like "one that is empty is told" "$(spillway simulate --from 2099-01-01 --sites sites.yaml 2>&1)" 'take an earlier --from'
 done_testing

@@ -36,5 +36,5 @@ ok "a deadline in the past is past by that clock" '
 clock +0
 touch "$T/end"
 ok "the job ends well" 'wait_state "$id" succeeded'
-is "at its first attempt" "$(field "$id" attempt)" 1
+is "at its first attempt" "$(attempts "$id" detail)$(field "$id" attempt)" 1
 done_testing

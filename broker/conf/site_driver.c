@@ -84,7 +84,8 @@ int site_conf_only(const struct site_conf *conf, const char *pointer, const char
 
         while (*word && strcmp(*word, key) != 0)
             word++;
-        if (*word)
+        /* `simulate:` is for `spillway simulate`, whatever the driver. */
+        if (*word || (!*pointer && strcmp(key, "simulate") == 0))
             continue;
         near = nearest_key(key, known, !*pointer);
         place = xasprintf("%s/%s", pointer, key);

@@ -164,8 +164,8 @@ _spillway_tables() {
         swvals=' --job=jobs -j=jobs --after= --limit= -l= --url= --token-file=file'
         swwords='' ;;
     'simulate')
-        swopts=' --trace --sites --policy --seed --plot --url --token-file --json --no-color --help --version'
-        swvals=' --trace=file --sites=file --policy=file --seed= --plot=file --url= --token-file=file'
+        swopts=' --trace --from --sites --policy --seed --plot --url --token-file --json --no-color --help --version'
+        swvals=' --trace=file --from= --sites=file --policy=file --seed= --plot=file --url= --token-file=file'
         swwords='' ;;
     'token')
         swopts=' --url --token-file --json --no-color --help --version'

@@ -275,6 +275,15 @@ static void poke_site(struct dispatch *d, const char *site)
         }
 }
 
+static void lose_attempts(struct dispatch *d, int64_t worker)
+{
+    struct err err = ERR_INIT;
+
+    if (store_worker_lost(d->options.store, worker, REASON_LOST, "its worker is gone",
+                          attempts_judge, &d->options.budgets, &err) < 0)
+        complain("a lost worker's attempts", &err);
+}
+
 /* What a worker's new state asks of its agent and its site. */
 static void follow_worker(struct dispatch *d, int64_t id)
 {
@@ -283,7 +292,6 @@ static void follow_worker(struct dispatch *d, int64_t id)
     enum worker_state state = WORKER_GONE;
     own_str char *site = NULL;
     int64_t tasks = 0;
-    struct err err = ERR_INIT;
 
     pthread_mutex_lock(&queue->lock);
     if ((worker = queue_worker(queue, id))) {
@@ -294,14 +302,15 @@ static void follow_worker(struct dispatch *d, int64_t id)
     pthread_mutex_unlock(&queue->lock);
     if (state == WORKER_GONE) {
         agents_unwatch(d->options.agents, id);
+        /* Its site was quicker than we, or we died in between: nobody else ends what it held. */
+        lose_attempts(d, id);
     } else if (state == WORKER_DRAINING) {
         agents_drain(d->options.agents, id);
         if (tasks == 0)
             set_worker(d, id, WORKER_DESTROYING, REASON_NONE, NULL);
     } else if (state == WORKER_DESTROYING) {
-        if (tasks && store_worker_lost(d->options.store, id, REASON_LOST, "its worker is gone",
-                                       attempts_judge, &d->options.budgets, &err) < 0)
-            complain("a lost worker's attempts", &err);
+        if (tasks)
+            lose_attempts(d, id);
         agents_exit(d->options.agents, id);
         poke_site(d, site);
     } else if (state == WORKER_READY) {

@@ -2,7 +2,8 @@
 /* load.c - all that is unfinished, as the same records that commits give.
  *
  * One scan of the open jobs in order of id, with the dependencies read beside it in the same order
- * and each class told before its first job; then the tasks, then the workers.  Records go out in
+ * and each class told before its first job; then the tasks.  Workers come before them all, since a
+ * task names its own.  Records go out in
  * slices whose strings live in an arena. */
 #include "store/internal.h"
 
@@ -184,9 +185,9 @@ int store_load(struct store *store, store_changes *each, void *arg, struct err *
     if (!reader.db || db_run(reader.db, err, "BEGIN", "") < 0)
         return -1;
     loader.slice = xcalloc(SLICE, sizeof *loader.slice);
-    rc = load_jobs(&loader, err);
+    rc = load_workers(&loader, err);
+    rc = rc < 0 ? -1 : load_jobs(&loader, err);
     rc = rc < 0 ? -1 : load_all_tasks(&loader, err);
-    rc = rc < 0 ? -1 : load_workers(&loader, err);
     if (rc == 0)
         loader_flush(&loader);
     db_run(reader.db, NULL, "ROLLBACK", "");

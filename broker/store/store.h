@@ -121,8 +121,8 @@ struct store_options {
 int store_open(const struct store_options *options, struct store **out, struct err *err);
 /* Commits what is queued, then stops. */
 void store_close(struct store *store);
-/* All that is unfinished, as changes: classes, jobs in order of id, their dependencies, tasks with
- * rows that are unfinished or lie at or beyond next_position, workers not gone. */
+/* All that is unfinished, as changes: workers not gone, classes, jobs in order of id, their dependencies,
+ * tasks with rows that are unfinished or lie at or beyond next_position. */
 int store_load(struct store *store, store_changes *each, void *arg, struct err *err);
 /* This broker's UUID, made at the first start. */
 const char *store_uuid(const struct store *store);

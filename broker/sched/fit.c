@@ -231,7 +231,7 @@ static struct fit *fit_find(struct sched *sched, const struct sched_class *class
     }
     if (place >= sched->last_room) {
         sched->last_room = place * 2 + 64;
-        sched->last = xrealloc(sched->last, sched->last_room * sizeof(*sched->last));
+        sched->last = xrealloc(sched->last, sched->last_room * sizeof(struct fit *));
     }
     while (sched->last_count <= place)
         sched->last[sched->last_count++] = NULL;

@@ -224,7 +224,7 @@ static int find_option(struct pass *pass, const struct pass_class *pc, double ah
 
 static int64_t open_share(bool open, int64_t need, int64_t free, int64_t count)
 {
-    return open && free / count > need ? free / count : need;
+    return open && count > 0 && free / count > need ? free / count : need;
 }
 
 /* What each of `count` tasks gets: an open amount shares what is left among those who wait. */

@@ -170,7 +170,7 @@ static struct class_state *class_of(struct sim *sim, int32_t job)
                                    .place = -1 };
     if (sim->class_count == sim->class_room) {
         sim->class_room = sim->class_room ? sim->class_room * 2 : 1024;
-        sim->class_list = xrealloc(sim->class_list, sim->class_room * sizeof(*sim->class_list));
+        sim->class_list = xrealloc(sim->class_list, sim->class_room * sizeof(struct class_state *));
     }
     sim->class_list[sim->class_count++] = class;
     map_put(&sim->class_by_key, hash, class);
@@ -199,7 +199,7 @@ static struct sched_class *class_show(struct sim *sim, struct class_state *class
     if (place == sim->classes_room) {
         sim->classes_room = sim->classes_room ? sim->classes_room * 2 : 256;
         sim->classes = xrealloc(sim->classes, sim->classes_room * sizeof(*sim->classes));
-        sim->class_at = xrealloc(sim->class_at, sim->classes_room * sizeof(*sim->class_at));
+        sim->class_at = xrealloc(sim->class_at, sim->classes_room * sizeof(struct class_state *));
         sim->snap.classes = sim->classes;
     }
     sim->classes[place] = (struct sched_class){
@@ -794,7 +794,7 @@ static void begin_jobs(struct sim *sim)
     size_t count = sim->trace->count;
 
     sim->next_ready = xcalloc(count + 1, sizeof *sim->next_ready);
-    sim->class_of = xcalloc(count + 1, sizeof(*sim->class_of));
+    sim->class_of = xcalloc(count + 1, sizeof(struct class_state *));
     sim->followers = xcalloc(count + 1, sizeof *sim->followers);
     sim->next_follower = xcalloc(count + 1, sizeof *sim->next_follower);
     sim->ended = xcalloc(count + 1, sizeof *sim->ended);

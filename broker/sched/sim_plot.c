@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_plot.c - busy cpus by site over time, stacked, a strip for each outcome; SVG. */
+#include <math.h>
+
 #include "base/own.h"
 #include "sched/sim.h"
 
@@ -112,7 +114,7 @@ static void put_legend(const struct plot *plot, double top, struct buf *out)
     double days = (double)(plot->to_ms - plot->from_ms) / 86400000;
 
     for (size_t s = 0; s < plot->options->site_count; s++) {
-        double x = LEFT + (double)(s % 6) * 130, y = top + 18 * (double)(s / 6);
+        double x = LEFT + (double)(s % 6) * 130, y = top + 18 * floor((double)s / 6);
 
         buf_printf(out, "<rect x=\"%.0f\" y=\"%.0f\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", x,
                    y, colours[s % array_len(colours)]);
@@ -126,7 +128,8 @@ int sim_plot(const struct sim_options *options, const struct swf_trace *trace,
              const struct sim_outcome *outcomes, size_t count, struct buf *out)
 {
     struct plot plot = { .options = options, .trace = trace, .from_ms = INT64_MAX };
-    double height = (double)count * (HEIGHT + 20) + 40 + 18.0 * (double)(options->site_count / 6);
+    double height =
+        (double)count * (HEIGHT + 20) + 40 + 18.0 * floor((double)options->site_count / 6);
     own_mem double *busy = xcalloc(STEPS * options->site_count + 1, sizeof *busy);
 
     plot.busy = busy;

@@ -239,7 +239,7 @@ static void order_jobs(struct parser *p)
     own_mem struct placed *list = xcalloc(out->count + 1, sizeof *list);
     struct map places = MAP_INIT;
 
-    for (size_t i = 0; i < out->count; i++)
+    for (size_t i = 0; p->before && i < out->count; i++)
         list[i] = (struct placed){ out->jobs[i], p->before[i] };
     qsort(list, out->count, sizeof *list, by_submit);
     for (size_t i = 0; i < out->count; i++) {

@@ -2,7 +2,7 @@
 # 3200-simulate.t - a workload replayed against sites and policies, and the broker's own record replayed
 . "${0%/*}/../lib/spillway.sh"
 
-cd "$T"
+cd "$T" || exit
 cat >sites.yaml <<'END'
 sites:
   - {name: home, type: local, limits: {cores: 4}}

@@ -55,6 +55,7 @@ struct agents {
     struct map by_worker; /* worker id -> struct agent */
     struct map polls;     /* ticket -> struct poll */
     uint64_t last_ticket;
+    int64_t next_tick_mono_ms;
     int64_t last_old_attempt; /* of the life before; later ones wait in the mail until they are
                                  acknowledged */
 };
@@ -401,6 +402,7 @@ uint64_t agents_sync(struct agents *agents, int64_t worker, const json_t *body,
     const json_t *held = NULL;
     const char *epoch = "";
     int64_t wait_ms = 0;
+    bool sooner = false;
     struct err err = ERR_INIT;
 
     if (read_sync(body, poll, &held, &wait_ms, &epoch, &err) < 0) {
@@ -430,8 +432,11 @@ uint64_t agents_sync(struct agents *agents, int64_t worker, const json_t *body,
     } else {
         poll->expires_mono_ms = clock_mono_ms() + (wait_ms < WAIT_MOST_MS ? wait_ms : WAIT_MOST_MS);
         list_add_tail(&agent_get(agents, worker)->polls, &poll->link);
+        sooner = poll->expires_mono_ms < agents->next_tick_mono_ms;
     }
     pthread_mutex_unlock(&agents->lock);
+    if (sooner && agents->options.sooner)
+        agents->options.sooner(agents->options.arg);
     return ticket;
 }
 
@@ -602,6 +607,7 @@ int64_t agents_tick(struct agents *agents, int64_t now, agents_news *tell, void 
         found[count].worker = agent->worker;
         found[count++].news = news;
     }
+    agents->next_tick_mono_ms = next;
     pthread_mutex_unlock(&agents->lock);
     for (size_t i = 0; i < count; i++)
         tell(arg, found[i].worker, found[i].news);

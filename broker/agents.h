@@ -15,6 +15,8 @@ struct agents;
 struct agents_options {
     int64_t heartbeat_ms, lease_ttl_ms, orphan_ms;
     struct budgets budgets;
+    void (*sooner)(void *arg); /* a poll ends before agents_tick() is due: call it earlier */
+    void *arg;
 };
 struct agents *agents_new(struct store *store, const struct agents_options *options);
 /* Held polls are answered "try again". */

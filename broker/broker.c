@@ -211,6 +211,13 @@ static void on_changes(void *arg, const struct change *changes, size_t count)
         dispatch_changes(broker->dispatch, changes, count);
 }
 
+static void sooner(void *arg)
+{
+    struct broker *broker = arg;
+
+    dispatch_tick(broker->dispatch);
+}
+
 static void parts_new(struct broker *broker)
 {
     const struct broker_conf *conf = broker->conf;
@@ -218,7 +225,9 @@ static void parts_new(struct broker *broker)
     struct agents_options agents = { .heartbeat_ms = conf->heartbeat_ms,
                                      .lease_ttl_ms = conf->lease_ttl_ms,
                                      .orphan_ms = conf->orphan_ms,
-                                     .budgets = budgets };
+                                     .budgets = budgets,
+                                     .sooner = sooner,
+                                     .arg = broker };
     struct dispatch_options dispatch = { .store = broker->store,
                                          .queue = broker->queue,
                                          .world = broker->world,

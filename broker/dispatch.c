@@ -37,7 +37,7 @@ struct dispatch {
     pthread_mutex_t lock; /* all below, to `stats` */
     pthread_cond_t wake;
     struct batch *first, **last;
-    bool stop, poked;
+    bool stop, poked, ticked;
     struct dispatch_stats stats;
     /* the thread's own */
     int64_t tick_mono_ms, agents_mono_ms, save_mono_ms, decide_wall_ms, pass_mono_us;
@@ -142,6 +142,14 @@ void dispatch_poke(struct dispatch *d)
 {
     pthread_mutex_lock(&d->lock);
     d->poked = true;
+    pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void dispatch_tick(struct dispatch *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->ticked = d->poked = true;
     pthread_cond_signal(&d->wake);
     pthread_mutex_unlock(&d->lock);
 }
@@ -699,7 +707,9 @@ static struct batch *wait_for_changes(struct dispatch *d, bool *stop)
     batches = d->first;
     d->first = NULL;
     d->last = &d->first;
-    d->poked = false;
+    if (d->ticked)
+        d->agents_mono_ms = 0;
+    d->poked = d->ticked = false;
     *stop = d->stop;
     pthread_mutex_unlock(&d->lock);
     return batches;

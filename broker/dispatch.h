@@ -41,6 +41,8 @@ int dispatch_start(struct dispatch *dispatch, struct err *err);
 void dispatch_stop(struct dispatch *dispatch);
 /* Decide anew: a site's offer, a rule or a mode changed. */
 void dispatch_poke(struct dispatch *dispatch);
+/* Ask agents_tick() anew when it is due: a poll ends sooner than it said. */
+void dispatch_tick(struct dispatch *dispatch);
 
 struct dispatch_stats {
     int64_t passes, leases, creates, pass_us_sum, pass_us_max;

@@ -244,11 +244,13 @@ static struct cgroups *groups_in(const char *controller, const char *worker)
 {
     own_str char *folder = own_folder(controller, NULL);
     struct cgroups *groups;
+    char life[7];
 
     if (!folder)
         return NULL;
     groups = xcalloc(1, sizeof *groups);
-    groups->path = xasprintf("%s/spillway-%s", folder, worker);
+    io_random_hex(life, 3); /* what ends an earlier life of this worker must not end this one */
+    groups->path = xasprintf("%s/spillway-%s-%s", folder, worker, life);
     groups->leaf = xasprintf("%s/agent", groups->path);
     groups->folder = take_ptr(folder);
     groups->v2 = !controller;

@@ -246,8 +246,9 @@ static int start(struct agent *agent, struct err *err)
     char cgroups[1024];
     int64_t beat;
     size_t count;
+    int lock = -1;
 
-    if (io_mkdirs(agent->boot.dir, 0700, err) < 0)
+    if (io_mkdirs(agent->boot.dir, 0700, err) < 0 || keeper_lock(agent->boot.dir, &lock, err) < 0)
         return -1;
     count = roster_read(agent->boot.dir, rows, ROSTER_ROWS, &beat, cgroups, sizeof cgroups);
     if (count)
@@ -257,7 +258,7 @@ static int start(struct agent *agent, struct err *err)
     agent->cgroups = cgroups_open(agent->boot.worker);
     roster_set_cgroups(agent->roster, cgroups_path(agent->cgroups));
     agent->keeper = keeper_start(agent->boot.dir, agent->boot.worker, cgroups_path(agent->cgroups),
-                                 &agent->keeper_fd, err);
+                                 lock, &agent->keeper_fd, err);
     if (agent->keeper < 0)
         return -1;
     map_put(&agent->helpers, (uint64_t)agent->keeper, agent);

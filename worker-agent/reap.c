@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 #include "roster.h"
 
 #define ROUNDS       100
+#define KEEPER_MS    30000
 #define ROUND_MS     20
 #define SLACK_MS     60000 /* the roster's beat is that old at most while the agent lives */
 #define ENVIRON_MOST (4 * 1024 * 1024)
@@ -126,18 +128,24 @@ void reap_processes(const char *dir, const char *worker)
         clock_sleep_ms(ROUND_MS);
 }
 
-/* The agent holds a lock on its roster while it lives. */
-static void kill_agent(const char *dir)
+/* The agent holds a lock on its roster while it lives; 0: none does. */
+static pid_t agent_of(const char *dir)
 {
     own_str char *path = xasprintf("%s/roster", dir);
     own_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-    for (int i = 0; fd >= 0 && i < ROUNDS; i++) {
-        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+        return 0;
+    return lock.l_pid;
+}
 
-        if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
-            return;
-        kill(lock.l_pid, SIGKILL);
+static void kill_agent(const char *dir)
+{
+    pid_t pid;
+
+    for (int i = 0; i < ROUNDS && (pid = agent_of(dir)) > 0; i++) {
+        kill(pid, SIGKILL);
         clock_sleep_ms(ROUND_MS);
     }
 }
@@ -181,7 +189,25 @@ static void keep(int fd, const char *dir, const char *worker, const char *cgroup
     _exit(0);
 }
 
-pid_t keeper_start(const char *dir, const char *worker, const char *cgroups, int *fd,
+/* A keeper holds the lock as long as it lives.  It may still be at work for an agent that was
+ * killed a moment ago, and must not take the next one's jobs for its own. */
+int keeper_lock(const char *dir, int *lock, struct err *err)
+{
+    own_str char *path = xasprintf("%s/keeper", dir);
+    own_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return err_sys(err, "create %s", path);
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        if (agent_of(dir) || i >= KEEPER_MS / ROUND_MS)
+            return err_set(err, FAULT_CONFLICT, "%s is in use by another agent", dir);
+        clock_sleep_ms(ROUND_MS);
+    }
+    *lock = take_fd(&fd);
+    return 0;
+}
+
+pid_t keeper_start(const char *dir, const char *worker, const char *cgroups, int lock, int *fd,
                    struct err *err)
 {
     int fds[2];
@@ -195,6 +221,7 @@ pid_t keeper_start(const char *dir, const char *worker, const char *cgroups, int
         keep(fds[0], dir, worker, cgroups);
     }
     close(fds[0]);
+    close(lock); /* the keeper has it now */
     if (pid < 0) {
         close(fds[1]);
         return err_sys(err, "fork");

@@ -14,8 +14,11 @@ void reap_processes(const char *dir, const char *worker);
 /* The same, the agent itself too if it lives, and then the directory. */
 int reap_worker(const char *dir, struct err *err);
 
+/* Alone in `dir`, its last keeper too has done its work: *lock is for keeper_start.  FAULT_CONFLICT
+ * when an agent lives there. */
+int keeper_lock(const char *dir, int *lock, struct err *err);
 /* A process that waits for the agent's end, and reaps unless it was told that all is well. */
-pid_t keeper_start(const char *dir, const char *worker, const char *cgroups, int *fd,
+pid_t keeper_start(const char *dir, const char *worker, const char *cgroups, int lock, int *fd,
                    struct err *err);
 void keeper_dismiss(pid_t keeper, int fd);
 

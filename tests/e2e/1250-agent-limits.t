@@ -43,7 +43,7 @@ ok "also when a child took it"         'test "$(report 7 reason)" = memory'
 lease 8 '"argv": ["sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"], "memory_bytes": 500000000'
 finished 8
 ok "CPU time is told"                  'test "$(report 8 cpu_ms)" -gt 5'
-ok "no cgroup is left"                 'wait_until "! ls -d /sys/fs/cgroup/*/spillway-w$$/* /sys/fs/cgroup/spillway-w$$/* 2>/dev/null | grep -q /8" 5'
+ok "no cgroup is left"                 'wait_until "! find /sys/fs/cgroup -path "*spillway-w$$-*" 2>/dev/null | grep -q /8" 5'
 
 for id in 20 21 22 23 24; do
     lease $id '"argv": ["sh", "-c", "sleep 0.5"], "cpus": 2'

@@ -11,6 +11,8 @@ B=$T/broker
 count=0
 failed=0
 pids=
+starts=0
+more_than_one=
 
 ok() { # DESCRIPTION COMMAND
     count=$((count + 1))
@@ -72,8 +74,10 @@ broker_stop() {
 }
 
 agent_start() { # [more members of the boot payload]
+    starts=$((starts + 1))
     printf '{"url": "%s", "worker": "w%s", "token": "join-token", "dir": "%s"%s}' \
-        "${URL:-unix://$B/sock}" "$$" "$W" "${1:+, $1}" >"$T/boot"
+        "${URL:-unix://$B/sock}" "$$${more_than_one:+-$starts}" "$W" "${1:+, $1}" >"$T/boot"
+    more_than_one=1 # no two workers have one name
     "$AGENT" --boot "$T/boot" 2>>"$T/agent.log" &
     AGENT_PID=$!
     pids="$pids $AGENT_PID"

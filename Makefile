@@ -35,7 +35,8 @@ CONF   := yaml reader report indices resources inputs parts placement job class 
 STORE  := store schema db needs writer tasks submit jobs attempts load read ls events workers sites blobs logs \
           tokens usage prune care checkpoint schedules firings notices
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
-SITES  := site program local openstack/clouds openstack/catalogue openstack/fault openstack/session
+SITES  := site program local openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \
+          openstack/nova openstack/neutron openstack/glance openstack/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify
 API    := program api server request router routes decode problem policy auth rate pool watch stream listen tls \

@@ -276,7 +276,7 @@ static void reap_stray(struct reconcile *r, const struct resource *resource)
 }
 
 static void keep_diagnosis(struct reconcile *r, const struct row *row, enum reason reason,
-                           const char *words)
+                           enum fault fault, const char *words)
 {
     own_buf struct buf text = BUF_INIT(DIAGNOSE_MOST);
     struct err err = ERR_INIT;
@@ -285,7 +285,7 @@ static void keep_diagnosis(struct reconcile *r, const struct row *row, enum reas
     if (reason == REASON_BOOT) {
         buf_puts(&text, "\n");
         site_diagnose(r->options.site, row->name, clock_mono_ms() + CALL_MS, &text, &err);
-        site_failed(r->options.site, row->shape, words);
+        site_failed(r->options.site, row->shape, fault, words);
     }
     end_worker(r, row->id, reason, buf_text(&text));
 }
@@ -297,12 +297,12 @@ static void check_live(struct reconcile *r, const struct row *row, const struct 
     enum reason reason = row->joined_ms ? REASON_LOST : REASON_BOOT;
 
     if (resource && (resource->state == INSTANCE_FAILED || resource->state == INSTANCE_GONE))
-        keep_diagnosis(r, row, reason,
+        keep_diagnosis(r, row, reason, resource->fault,
                        resource->detail ? resource->detail : "the site says it failed");
     else if (!resource && row->created_ms + site_traits(r->options.site)->settle_ms < listed_ms)
-        keep_diagnosis(r, row, reason, "the site no longer lists it");
+        keep_diagnosis(r, row, reason, FAULT_NOT_FOUND, "the site no longer lists it");
     else if (!row->joined_ms && clock_wall_ms() - row->created_ms > conf_of(r)->boot_deadline_ms)
-        keep_diagnosis(r, row, REASON_BOOT, "its agent did not join in time");
+        keep_diagnosis(r, row, REASON_BOOT, FAULT_TIMEOUT, "its agent did not join in time");
 }
 
 static void check_row(struct reconcile *r, const struct row *row, const struct resource *resource,

@@ -368,7 +368,7 @@ static struct taken taken_at(struct queue *queue, const struct site_offer *offer
         taken.all.memory += room.memory;
         taken.all.disk += room.disk;
         taken.all.gpus += room.gpus;
-        if (worker->created_ms < offer->probed_ms)
+        if (worker->created_ms < offer->probed_ms && worker->state != WORKER_INTENT)
             continue;
         taken.unseen_workers++;
         taken.unseen.cpus += room.cpus;

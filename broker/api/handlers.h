@@ -40,6 +40,8 @@ handler metrics_get, health_get, ready_get, version_get;
 handler openapi_get;
 /* agent.c */
 handler agent_join, agent_sync;
+/* program.c */
+handler agent_program_get;
 /* attempts.c */
 handler attempt_log_put, attempt_output_put, attempt_output_head, agent_blob_get;
 body_sink attempt_log_sink, attempt_output_sink;

@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -32,6 +31,7 @@
 #include "base/own.h"
 #include "base/parse.h"
 #include "conf/site.h"
+#include "sites/program.h"
 
 extern char **environ;
 
@@ -51,26 +51,6 @@ struct local {
 
 static const char *const keys[] = { "agent", "cpus", "memory", NULL };
 
-/* spillway-agent beside this program, in its libexec, or where the site file says. */
-static char *find_agent(void)
-{
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash;
-    char *path;
-
-    if (length < 0)
-        return xstrdup("spillway-agent");
-    self[length] = '\0';
-    slash = strrchr(self, '/');
-    *slash = '\0';
-    path = xasprintf("%s/spillway-agent", self);
-    if (access(path, X_OK) == 0)
-        return path;
-    free(path);
-    return xasprintf("%s/../libexec/spillway/spillway-agent", self);
-}
-
 static int read_conf(struct local *local, const struct site_conf *conf, struct err *err)
 {
     if (site_conf_only(conf, "", keys, err) < 0 ||
@@ -79,7 +59,7 @@ static int read_conf(struct local *local, const struct site_conf *conf, struct e
         site_conf_bytes(conf, "/memory", &local->memory, err) < 0)
         return -1;
     if (!local->agent)
-        local->agent = find_agent();
+        local->agent = agent_program();
     return 0;
 }
 

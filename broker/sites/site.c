@@ -11,9 +11,11 @@
 #include "base/own.h"
 #include "base/parse.h"
 #include "sites/local.h"
+#include "sites/openstack/driver.h"
 
 static const struct site_driver *const drivers[] = {
     &local_driver,
+    &openstack_driver,
 };
 
 struct shape_breaker {
@@ -263,14 +265,15 @@ static int settle(struct site *site, const char *what, const char *shape, int rc
     return rc < 0 ? err_wrap(err, "site %s: %s", site->conf->name, what) : rc;
 }
 
-static void publish(struct site *site, struct probe *probe)
+/* What came after `asked_ms` may not be in it. */
+static void publish(struct site *site, struct probe *probe, int64_t asked_ms)
 {
     struct site_offer *offer = xcalloc(1, sizeof *offer);
 
     offer->probe = *probe;
     offer->references = 1;
     offer->generation = next_generation();
-    offer->probed_ms = clock_wall_ms();
+    offer->probed_ms = asked_ms;
     pthread_mutex_lock(&site->lock);
     offer_drop(site->offer);
     site->offer = offer;
@@ -280,12 +283,12 @@ static void publish(struct site *site, struct probe *probe)
 int site_probe(struct site *site, int64_t deadline_mono_ms, struct err *err)
 {
     struct probe probe = { .latency_ms = 0 };
-    int64_t began = clock_mono_ms();
+    int64_t began = clock_mono_ms(), asked_ms = clock_wall_ms();
     int rc = site->driver->probe(site->self, deadline_mono_ms, &probe, err);
 
     if (rc == 0) {
         probe.latency_ms = clock_mono_ms() - began;
-        publish(site, &probe);
+        publish(site, &probe, asked_ms);
     } else {
         probe_free(&probe);
     }
@@ -341,9 +344,9 @@ void site_worked(struct site *site, const char *shape)
     pthread_mutex_unlock(&site->lock);
 }
 
-void site_failed(struct site *site, const char *shape, const char *why)
+void site_failed(struct site *site, const char *shape, enum fault fault, const char *why)
 {
     pthread_mutex_lock(&site->lock);
-    breaker_fault(shape_of(site, shape), clock_wall_ms(), false, why);
+    breaker_fault(shape_of(site, shape), clock_wall_ms(), fault == FAULT_NO_CAPACITY, why);
     pthread_mutex_unlock(&site->lock);
 }

@@ -65,7 +65,7 @@ int site_diagnose(struct site *site, const char *name, int64_t deadline_mono_ms,
 int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, struct err *err);
 /* A worker of that shape joined: the breakers close. */
 void site_worked(struct site *site, const char *shape);
-/* One did not: counted against its shape. */
-void site_failed(struct site *site, const char *shape, const char *why);
+/* One did not: counted against its shape.  FAULT_NO_CAPACITY closes it at once. */
+void site_failed(struct site *site, const char *shape, enum fault fault, const char *why);
 
 #endif

@@ -69,6 +69,7 @@ struct resource {
     char *name;   /* order->name of the worker that it belongs to; NULL: of none */
     enum instance_state state;
     char *detail; /* the site's words for its state; may be NULL */
+    enum fault fault; /* of a failed one: what kind, where the site says; else FAULT_NONE */
     int64_t created_ms;
 };
 struct resources_list {

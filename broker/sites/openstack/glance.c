@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* glance.c - which images there are. */
+#include <string.h>
+
+#include "base/own.h"
+#include "sites/openstack/openstack.h"
+
+#define IMAGES_MOST 2000
+
+static void images_free(struct image *images, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(images[i].id);
+        free(images[i].name);
+    }
+    free(images);
+}
+
+static bool is_ignition(const json_t *image)
+{
+    const char *distro = os_text(image, "os_distro");
+
+    return distro && (strcmp(distro, "fedora-coreos") == 0 || strcmp(distro, "coreos") == 0 ||
+                      strcmp(distro, "rhcos") == 0 || strcmp(distro, "flatcar") == 0);
+}
+
+static void image_add(struct image **images, size_t *count, const json_t *from)
+{
+    const char *id = os_text(from, "id"), *name = os_text(from, "name");
+
+    if (!id || !name || *count >= IMAGES_MOST)
+        return;
+    *images = xrealloc(*images, (*count + 1) * sizeof **images);
+    (*images)[(*count)++] =
+        (struct image){ .id = xstrdup(id),
+                        .name = xstrdup(name),
+                        .created_ms = os_time(json_object_get(from, "created_at")),
+                        .ignition = is_ignition(from) };
+}
+
+int glance_images(struct openstack *os, int64_t deadline, struct err *err)
+{
+    own_str char *path = xstrdup("/images?status=active&sort=created_at:desc&limit=200");
+    struct image *images = NULL;
+    size_t count = 0;
+
+    for (int page = 0; path && page < PAGES_MOST && count < IMAGES_MOST; page++) {
+        own_os_call struct os_call call = { .service = OS_IMAGE, .method = "GET", .path = path };
+        const json_t *each;
+        const char *next;
+        size_t i;
+
+        if (session_call(os->session, &call, deadline, err) < 0) {
+            images_free(images, count);
+            return -1;
+        }
+        json_array_foreach(json_object_get(call.answer, "images"), i, each)
+            image_add(&images, &count, each);
+        /* "/v2/images?marker=...": below what our endpoint ends in. */
+        next = os_text(call.answer, "next");
+        next = next ? strstr(next, "/images") : NULL;
+        free(path);
+        path = next ? xstrdup(next) : NULL;
+    }
+    images_free(os->images, os->image_count);
+    os->images = images;
+    os->image_count = count;
+    return 0;
+}
+
+const struct image *image_find(const struct openstack *os, const char *name, struct err *err)
+{
+    own_buf struct buf names = BUF_INIT(300);
+
+    for (size_t i = 0; i < os->image_count; i++)
+        if (strcmp(os->images[i].id, name) == 0)
+            return &os->images[i];
+    for (size_t i = 0; i < os->image_count; i++)
+        if (strcmp(os->images[i].name, name) == 0)
+            return &os->images[i];
+    for (size_t i = 0; i < os->image_count && i < 8; i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", os->images[i].name);
+    err_set(err, FAULT_NOT_FOUND, "no image '%s'; there is %s%s", name,
+            os->image_count ? buf_text(&names) : "none", os->image_count > 8 ? ", ..." : "");
+    return NULL;
+}

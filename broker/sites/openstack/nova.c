@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nova.c - servers, flavors and the quota of the compute service. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/own.h"
+#include "sites/openstack/openstack.h"
+
+#define SERVERS_MOST  100000
+#define CONSOLE_LINES 60
+
+/* ---- servers --------------------------------------------------------------------------------- */
+
+void servers_free(struct servers *servers)
+{
+    for (size_t i = 0; i < servers->count; i++) {
+        free(servers->list[i].id);
+        free(servers->list[i].name);
+        free(servers->list[i].detail);
+    }
+    free(servers->list);
+    memset(servers, 0, sizeof *servers);
+}
+
+static enum instance_state state_of(const char *status)
+{
+    static const struct {
+        const char *status;
+        enum instance_state state;
+    } states[] = {
+        { "BUILD", INSTANCE_BOOTING },  { "ERROR", INSTANCE_FAILED },
+        { "DELETED", INSTANCE_GONE },   { "SOFT_DELETED", INSTANCE_GONE },
+        { "SHUTOFF", INSTANCE_FAILED }, { "SHELVED_OFFLOADED", INSTANCE_FAILED },
+    };
+
+    for (size_t i = 0; status && i < array_len(states); i++)
+        if (strcmp(states[i].status, status) == 0)
+            return states[i].state;
+    return INSTANCE_ACTIVE; /* also while it reboots or moves: its agent says how it is */
+}
+
+static void read_fault(const json_t *from, const char *status, struct server *server)
+{
+    const char *words = os_text(json_object_get(from, "fault"), "message");
+
+    if (server->state != INSTANCE_FAILED)
+        return;
+    if (strcmp(status, "ERROR") != 0) {
+        server->detail = xasprintf("the server is %s", status);
+        return;
+    }
+    server->fault = words ? os_server_fault(words) : FAULT_UNAVAILABLE;
+    server->detail = xasprintf("ERROR: %.400s", words ? words : "no word on why");
+}
+
+static void server_add(struct openstack *os, struct servers *out, const json_t *from)
+{
+    const json_t *metadata = json_object_get(from, "metadata");
+    const json_t *flavor = json_object_get(from, "flavor");
+    const char *id = os_text(from, "id"), *name = os_text(from, "name");
+    const char *status = os_text(from, "status"), *broker = os_text(metadata, MARK_BROKER);
+    const char *worker = os_text(metadata, MARK_WORKER);
+    struct server *server;
+
+    if (!id || !name)
+        return;
+    out->list = xrealloc(out->list, (out->count + 1) * sizeof *out->list);
+    server = &out->list[out->count++];
+    *server = (struct server){
+        .id = xstrdup(id),
+        .state = state_of(status),
+        .ours = broker && worker && strcmp(broker, os->broker) == 0,
+        .cpus = (int)json_integer_value(json_object_get(flavor, "vcpus")),
+        .memory = json_integer_value(json_object_get(flavor, "ram")) << 20,
+        .created_ms = os_time(json_object_get(from, "created")),
+    };
+    /* Users may rename a server; the mark stays. */
+    server->name = xstrdup(server->ours ? worker : name);
+    read_fault(from, status ? status : "", server);
+}
+
+int nova_servers(struct openstack *os, const char *name, int64_t deadline, struct servers *out,
+                 struct err *err)
+{
+    own_buf struct buf query = BUF_INIT(4096);
+    own_str char *last = NULL;
+
+    for (int page = 0; page < PAGES_MOST; page++) {
+        own_os_call struct os_call call = { .service = OS_COMPUTE, .method = "GET" };
+        const json_t *servers, *each;
+        size_t i;
+
+        buf_clear(&query);
+        buf_printf(&query, "/servers/detail?limit=%d", PAGE_MOST);
+        if (name) {
+            buf_puts(&query, "&name=%5E"); /* a regular expression: ^NAME$ */
+            put_url(&query, name);
+            buf_puts(&query, "%24");
+        }
+        if (last) {
+            buf_puts(&query, "&marker=");
+            put_url(&query, last);
+        }
+        call.path = buf_text(&query);
+        if (session_call(os->session, &call, deadline, err) < 0)
+            return -1;
+        servers = json_object_get(call.answer, "servers");
+        json_array_foreach(servers, i, each) server_add(os, out, each);
+        /* Some clouds give fewer than asked for: only what says that it goes on, does. */
+        if (json_array_size(servers) == 0 || !json_object_get(call.answer, "servers_links"))
+            return 0;
+        free(last);
+        last = xstrdup(out->list[out->count - 1].id);
+    }
+    return err_set(err, FAULT_INVALID, "the project has more than %d servers; use one of its own",
+                   PAGES_MOST * PAGE_MOST);
+}
+
+static json_t *create_body(struct openstack *os, const struct order *order,
+                           const struct flavor *flavor, const struct image *image, const char *port,
+                           const char *user_data)
+{
+    json_t *server =
+        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s}}", "name", order->name, "flavorRef",
+                  flavor->id, "imageRef", image->id, "user_data", user_data, "networks", "port",
+                  port, "metadata", MARK_BROKER, order->broker, MARK_WORKER, order->name);
+
+    if (os->availability_zone)
+        json_object_set_new(server, "availability_zone", json_string(os->availability_zone));
+    if (os->key_name)
+        json_object_set_new(server, "key_name", json_string(os->key_name));
+    if (os->has_config_drive)
+        json_object_set_new(server, "config_drive", json_boolean(os->config_drive));
+    return json_pack("{s:o}", "server", server);
+}
+
+/* Strings of a JSON document are ours to wipe: this one holds the join token. */
+static void burn(json_t *body)
+{
+    const char *secret =
+        json_string_value(json_object_get(json_object_get(body, "server"), "user_data"));
+
+    if (secret)
+        explicit_bzero((char *)(uintptr_t)secret, strlen(secret));
+    json_decref(body);
+}
+
+int nova_create(struct openstack *os, const struct order *order, const struct flavor *flavor,
+                const struct image *image, const char *port, const char *user_data,
+                bool *maybe_done, struct err *err)
+{
+    json_t *body = create_body(os, order, flavor, image, port, user_data);
+    own_os_call struct os_call call = {
+        .service = OS_COMPUTE, .method = "POST", .path = "/servers", .body = body
+    };
+    int rc = session_call(os->session, &call, order->deadline_mono_ms, err);
+
+    burn(body);
+    *maybe_done = call.maybe_done;
+    return rc;
+}
+
+int nova_delete(struct openstack *os, const char *id, int64_t deadline, struct err *err)
+{
+    own_str char *path = xasprintf("/servers/%s", id);
+    own_os_call struct os_call call = { .service = OS_COMPUTE, .method = "DELETE", .path = path };
+    struct err why = ERR_INIT;
+
+    if (session_call(os->session, &call, deadline, &why) == 0 || why.fault == FAULT_NOT_FOUND)
+        return 0;
+    if (err)
+        *err = why;
+    return -1;
+}
+
+int nova_console(struct openstack *os, const char *id, int64_t deadline, struct buf *out,
+                 struct err *err)
+{
+    own_str char *path = xasprintf("/servers/%s/action", id);
+    own_json json_t *body = json_pack("{s:{s:i}}", "os-getConsoleOutput", "length", CONSOLE_LINES);
+    own_os_call struct os_call call = {
+        .service = OS_COMPUTE, .method = "POST", .path = path, .body = body
+    };
+    const char *text;
+
+    if (session_call(os->session, &call, deadline, err) < 0)
+        return -1;
+    text = os_text(call.answer, "output");
+    buf_printf(out, "console log:\n%s\n", text ? text : "(empty)");
+    return 0;
+}
+
+/* ---- flavors --------------------------------------------------------------------------------- */
+
+static bool flavor_wanted(const struct openstack *os, const char *name)
+{
+    const json_t *each;
+    size_t i;
+
+    if (!os->flavor_names)
+        return true;
+    json_array_foreach(os->flavor_names, i, each)
+    {
+        if (strcmp(json_string_value(each), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void flavors_replace(struct openstack *os, struct flavor *flavors, size_t count)
+{
+    for (size_t i = 0; i < os->flavor_count; i++)
+        flavor_fini(&os->flavors[i]);
+    free(os->flavors);
+    os->flavors = flavors;
+    os->flavor_count = count;
+}
+
+int nova_flavors(struct openstack *os, int64_t deadline, struct err *err)
+{
+    own_os_call struct os_call call = { .service = OS_COMPUTE,
+                                        .method = "GET",
+                                        .path = "/flavors/detail?limit=1000" };
+    struct flavor *flavors;
+    const json_t *list, *each;
+    size_t count = 0, i;
+
+    if (session_call(os->session, &call, deadline, err) < 0)
+        return -1;
+    list = json_object_get(call.answer, "flavors");
+    flavors = xcalloc(json_array_size(list) + 1, sizeof *flavors);
+    json_array_foreach(list, i, each)
+    {
+        const char *name = os_text(each, "name");
+
+        if (name && flavor_wanted(os, name) && flavor_read(each, os->conf, &flavors[count]) == 0)
+            count++;
+    }
+    flavors_replace(os, flavors, count);
+    return 0;
+}
+
+const struct flavor *flavor_find(const struct openstack *os, const char *name)
+{
+    for (size_t i = 0; i < os->flavor_count; i++)
+        if (strcmp(os->flavors[i].name, name) == 0)
+            return &os->flavors[i];
+    return NULL;
+}
+
+/* ---- quota ----------------------------------------------------------------------------------- */
+
+int nova_quota(struct openstack *os, const struct servers *servers, int64_t deadline,
+               struct probe *out, struct err *err)
+{
+    own_os_call struct os_call call = { .service = OS_COMPUTE, .method = "GET", .path = "/limits" };
+    int64_t instances = 0, cores = 0, memory = 0;
+    const json_t *absolute;
+
+    if (session_call(os->session, &call, deadline, err) < 0)
+        return -1;
+    for (size_t i = 0; i < servers->count; i++) {
+        if (!servers->list[i].ours)
+            continue;
+        instances++;
+        cores += servers->list[i].cpus;
+        memory += servers->list[i].memory;
+    }
+    absolute = json_object_get(json_object_get(call.answer, "limits"), "absolute");
+#define FIGURE(key) json_integer_value(json_object_get(absolute, key))
+    quota_add(out, "instances", FIGURE("maxTotalInstances"), FIGURE("totalInstancesUsed"),
+              instances);
+    quota_add(out, "cores", FIGURE("maxTotalCores"), FIGURE("totalCoresUsed"), cores);
+    quota_add(out, "memory", FIGURE("maxTotalRAMSize") < 0 ? -1 : FIGURE("maxTotalRAMSize") << 20,
+              FIGURE("totalRAMUsed") << 20, memory);
+#undef FIGURE
+    return 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* userdata.c - what a server is told at its first boot.  Pure.
+ *
+ * Three files: the boot payload, a script that fetches the agent, checks its hash and starts it,
+ * and a systemd unit.  The agent removes the payload once it has read it, and goes on by --resume
+ * after a reboot.  JSON is YAML, so that one library writes cloud-config and Ignition alike. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/own.h"
+#include "net/hash.h"
+#include "sites/openstack/openstack.h"
+
+#define HOME "/var/lib/spillway"
+
+/* The fetch is not trusted, whoever answers it: only the hash, which came with the user data, is.
+ */
+static const char script[] =
+    "#!/bin/sh\n"
+    "# Fetch Spillway's agent, check it, run it.  Written at the first boot.\n"
+    "cd " HOME " || exit 1\n"
+    ". ./agent.conf\n"
+    "right() { test \"$(sha256sum agent 2>/dev/null | cut -d' ' -f1)\" = \"$SHA256\"; }\n"
+    "fetch() {\n"
+    "    rm -f agent.new\n"
+    "    if command -v curl >/dev/null; then curl -fsSLk -m 300 -o agent.new \"$URL\"\n"
+    "    elif command -v wget >/dev/null; then wget -q -T 300 --no-check-certificate -O agent.new "
+    "\"$URL\"\n"
+    "    else python3 -c 'import ssl, sys, urllib.request as u\n"
+    "c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE\n"
+    "open(\"agent.new\", \"wb\").write(u.urlopen(sys.argv[1], context=c).read())' \"$URL\"\n"
+    "    fi && mv agent.new agent\n"
+    "}\n"
+    "tries=0\n"
+    "until right; do\n"
+    "    tries=$((tries + 1))\n"
+    "    test $tries -le 60 || { echo 'spillway: no agent, giving up' >&2; exit 1; }\n"
+    "    fetch && right && break\n"
+    "    echo \"spillway: the agent at $URL cannot be fetched or has another hash\" >&2\n"
+    "    sleep 5\n"
+    "done\n"
+    "chmod 755 agent\n"
+    "mkdir -p -m 700 work\n"
+    "test ! -e boot.json || exec ./agent --boot boot.json\n"
+    "exec ./agent --resume " HOME "/work\n";
+
+static const char unit[] = "[Unit]\n"
+                           "Description=Spillway agent\n"
+                           "Wants=network-online.target\n"
+                           "After=network-online.target\n"
+                           "[Service]\n"
+                           "ExecStart=/bin/sh " HOME "/start\n"
+                           "Restart=on-failure\n"
+                           "RestartSec=5\n"
+                           "KillMode=process\n"
+                           "[Install]\n"
+                           "WantedBy=multi-user.target\n";
+
+static const char launch[] = "if test -d /run/systemd/system; then\n"
+                             "    systemctl daemon-reload\n"
+                             "    systemctl enable spillway-agent.service\n"
+                             "    systemctl start --no-block spillway-agent.service\n"
+                             "else\n"
+                             "    setsid nohup /bin/sh " HOME "/start </dev/null "
+                             ">" HOME "/start.log 2>&1 &\n"
+                             "fi\n";
+
+static json_t *cloud_file(const char *path, const char *mode, const char *text)
+{
+    return json_pack("{s:s, s:s, s:s}", "path", path, "permissions", mode, "content", text);
+}
+
+static json_t *cloud_config(const char *boot, const char *conf)
+{
+    return json_pack(
+        "{s:[o,o,o,o], s:[[s,s,s]]}", "write_files", cloud_file(HOME "/boot.json", "0600", boot),
+        cloud_file(HOME "/agent.conf", "0600", conf), cloud_file(HOME "/start", "0755", script),
+        cloud_file("/etc/systemd/system/spillway-agent.service", "0644", unit), "runcmd", "/bin/sh",
+        "-c", launch);
+}
+
+static json_t *ignition_file(const char *path, int mode, const char *text)
+{
+    own_buf struct buf url = BUF_INIT(USER_DATA_MOST);
+
+    buf_puts(&url, "data:;base64,");
+    buf_put_base64(&url, text, strlen(text));
+    return json_pack("{s:s, s:i, s:b, s:{s:s}}", "path", path, "mode", mode, "overwrite", 1,
+                     "contents", "source", buf_text(&url));
+}
+
+static json_t *ignition(const char *boot, const char *conf)
+{
+    return json_pack("{s:{s:s}, s:{s:[o,o,o]}, s:{s:[{s:s, s:b, s:s}]}}", "ignition", "version",
+                     "3.0.0", "storage", "files", ignition_file(HOME "/boot.json", 0600, boot),
+                     ignition_file(HOME "/agent.conf", 0600, conf),
+                     ignition_file(HOME "/start", 0755, script), "systemd", "units", "name",
+                     "spillway-agent.service", "enabled", 1, "contents", unit);
+}
+
+/* The broker's payload with what only this kind of site knows: where to work, and that the machine
+ * is the agent's own to switch off. */
+static char *boot_text(const char *order_boot, struct err *err)
+{
+    own_json json_t *boot = json_parse(order_boot, strlen(order_boot), err);
+
+    if (!boot)
+        return NULL;
+    json_object_set_new(boot, "dir", json_string(HOME "/work"));
+    json_object_set_new(boot, "poweroff", json_true());
+    return json_dumps(boot, JSON_COMPACT);
+}
+
+static int check_url(const char *url, struct err *err)
+{
+    if ((strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) ||
+        strpbrk(url, "'\"\\ \n\t$`"))
+        return err_set(err, FAULT_INVALID,
+                       "workers of this site cannot reach the broker at %.200s; set broker.listen "
+                       "and broker.url, or the site's url",
+                       url);
+    return 0;
+}
+
+int user_data_make(const struct user_data *what, char **out, struct err *err)
+{
+    own_buf struct buf base64 = BUF_INIT(USER_DATA_MOST);
+    own_str char *conf = xasprintf("URL='%s'\nSHA256=%s\n", what->agent_url, what->sha256);
+    own_str char *boot = NULL, *text = NULL, *whole = NULL;
+    own_json json_t *document = NULL;
+    bool fits;
+
+    if (check_url(what->agent_url, err) < 0 || !(boot = boot_text(what->boot, err)))
+        return -1;
+    document = what->ignition ? ignition(boot, conf) : cloud_config(boot, conf);
+    text = json_dumps(document, JSON_COMPACT);
+    whole = xasprintf("%s%s\n", what->ignition ? "" : "#cloud-config\n", text);
+    fits = buf_put_base64(&base64, whole, strlen(whole)) == 0;
+    explicit_bzero(boot, strlen(boot));
+    explicit_bzero(text, strlen(text));
+    explicit_bzero(whole, strlen(whole));
+    if (!fits)
+        return err_set(err, FAULT_INVALID, "user data would have more than %d bytes",
+                       USER_DATA_MOST);
+    *out = buf_take(&base64);
+    return 0;
+}

@@ -50,22 +50,30 @@ static void wait_answers(struct test *t, int count)
     agents_flush(t->agents);
 }
 
-static int up(void **state)
+/* The broker's side anew, as after a restart; the agent learns its epoch. */
+static void new_life(struct test *t)
 {
     struct agents_options options = {
         .heartbeat_ms = 1000, .lease_ttl_ms = 10000, .orphan_ms = 1, .budgets = { 3, 3, 0 }
     };
+
+    agents_free(t->agents);
+    t->agents = agents_new(t->fixture->store, &options);
+    sync_call(t, "\"wait_ms\":60000"); /* of another epoch: answered at once */
+    assert_int_equal(t->answers, 1);
+    snprintf(t->epoch, sizeof t->epoch, "%s", json_string_value(json_object_get(t->body, "epoch")));
+    t->answers = 0;
+}
+
+static int up(void **state)
+{
     struct test *t = xcalloc(1, sizeof *t);
     void *fixture = NULL;
 
     assert_int_equal(fixture_up(&fixture), 0);
     t->fixture = fixture;
     t->worker = worker_ready(t->fixture, "w");
-    t->agents = agents_new(t->fixture->store, &options);
-    sync_call(t, "\"wait_ms\":60000"); /* of another epoch: answered at once */
-    assert_int_equal(t->answers, 1);
-    snprintf(t->epoch, sizeof t->epoch, "%s", json_string_value(json_object_get(t->body, "epoch")));
-    t->answers = 0;
+    new_life(t);
     *state = t;
     return 0;
 }
@@ -170,11 +178,22 @@ static void what_the_agent_does_not_hold_is_taken_back(void **state)
 
     lease(t->fixture, never_heard, 0, t->worker);
     tell(t->fixture, t->worker, report_of(lease(t->fixture, ran, 0, t->worker), TASK_RUNNING));
+    new_life(t);
     sync_call(t, "\"held\":[],\"wait_ms\":60000");
     assert_int_equal(task_of(t->fixture, never_heard, 0).state, TASK_PENDING);
     assert_int_equal(task_of(t->fixture, never_heard, 0).infra_retries, 0);
     assert_int_equal(task_of(t->fixture, ran, 0).state, TASK_PENDING);
     assert_int_equal(task_of(t->fixture, ran, 0).infra_retries, 1);
+}
+
+static void what_is_on_its_way_to_the_mail_is_not_taken_back(void **state)
+{
+    struct test *t = *state;
+    int64_t job = submit(t->fixture, plain_job("a"));
+
+    lease(t->fixture, job, 0, t->worker); /* committed, and not yet in the mailbox */
+    sync_call(t, "\"held\":[],\"wait_ms\":60000");
+    assert_int_equal(task_of(t->fixture, job, 0).state, TASK_LEASED);
 }
 
 static void what_it_should_not_hold_is_stopped(void **state)
@@ -266,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_forgotten_poll_is_not_answered, up, down),
         cmocka_unit_test_setup_teardown(a_report_is_settled_once_it_is_durable, up, down),
         cmocka_unit_test_setup_teardown(what_the_agent_does_not_hold_is_taken_back, up, down),
+        cmocka_unit_test_setup_teardown(what_is_on_its_way_to_the_mail_is_not_taken_back, up, down),
         cmocka_unit_test_setup_teardown(what_it_should_not_hold_is_stopped, up, down),
         cmocka_unit_test_setup_teardown(bad_reports_are_refused_whole, up, down),
         cmocka_unit_test_setup_teardown(a_silent_agent_is_noticed_then_lost, up, down),

@@ -9,11 +9,10 @@ set -eu
 
 here=$(cd "${0%/*}" && pwd)
 BUILD=${BUILD:-$here/../build}
+results=$BUILD/demo
 case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
-start=$PWD
 PATH=$BUILD/bin:$PATH
 state=$(mktemp -d "${TMPDIR:-/tmp}/spillway-demo.XXXXXX")
-results=$BUILD/demo
 SPILLWAY_URL=unix://$state/spillway.sock
 export SPILLWAY_URL
 unset SPILLWAY_TOKEN SPILLWAY_CONFIG
@@ -120,8 +119,7 @@ within ready
 run spillway sites
 
 say "Eight tasks fit a period of CO2 measurements each, one job puts them together"
-cd "$here/mauna-loa"
-run spillway submit job.yaml
+(cd "$here/mauna-loa" && run spillway submit job.yaml)
 echo
 progress
 
@@ -136,5 +134,5 @@ run spillway fetch "$summary" -o "$results"
 
 stop
 say "The broker and its worker are gone, its state is removed."
-echo "The plot is in ${results#"$start"/}/results/mauna-loa.svg, the table beside it."
+echo "The plot is in $results/results/mauna-loa.svg, the table beside it."
 echo "README.md says how to go on."

@@ -164,7 +164,6 @@ $(B)/bench/store_bench: $(B)/obj/tests/bench/store_bench.o $(foreach l,store con
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lyaml -ljansson -lcrypto -lm
 
-$(B)/obj/tests/bench/sim_bench.o: CPPFLAGS += -Itests
 $(B)/bench/sched_bench $(B)/bench/sim_bench: $(B)/bench/%: $(B)/obj/tests/bench/%.o $(foreach l,sched base,$(call lib,$(l)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm

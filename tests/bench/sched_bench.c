@@ -16,16 +16,16 @@
 #define USERS    120
 #define ROUNDS   25
 
-static struct sched_class classes[CLASSES];
-static struct sched_option options[CLASSES];
-static struct sched_site sites[SITES];
+static struct sched_class *classes;
+static struct sched_option *options;
+static struct sched_site *sites;
 static struct sched_shape shapes[SITES][SHAPES];
 static struct sched_quota quotas[SITES][4];
 static struct sched_boot boots[SITES][1];
-static struct sched_worker workers[WORKERS];
-static struct sched_run runs[4 * WORKERS];
-static struct sched_project projects[PROJECTS];
-static struct sched_user users[USERS];
+static struct sched_worker *workers;
+static struct sched_run *runs;
+static struct sched_project *projects;
+static struct sched_user *users;
 static struct names names = NAMES_INIT;
 static char site_names[SITES][16];
 static struct sched_snapshot snap;
@@ -104,6 +104,13 @@ static void make_class(int c)
 
 static void make_world(void)
 {
+    classes = xcalloc(CLASSES, sizeof *classes);
+    options = xcalloc(CLASSES, sizeof *options);
+    sites = xcalloc(SITES, sizeof *sites);
+    workers = xcalloc(WORKERS, sizeof *workers);
+    runs = xcalloc((size_t)4 * WORKERS, sizeof *runs);
+    projects = xcalloc(PROJECTS, sizeof *projects);
+    users = xcalloc(USERS, sizeof *users);
     for (int s = 0; s < SITES; s++)
         make_site(s);
     for (int c = 0; c < CLASSES; c++)

@@ -7,10 +7,10 @@
  * Prints "NAME VALUE UNIT RATIO" lines.  Ratios: speed to 200,000 jobs a second (CPU time of one
  * thread); our mean bounded slowdown to EASY's; the default's slowdown and worker-hours abroad to
  * those of greedy. */
+#include "../unit/sched/lublin.h"
 #include "base/own.h"
 #include "bench.h"
 #include "sched/sim.h"
-#include "unit/sched/lublin.h"
 
 #define HOUR INT64_C(3600000)
 #define ANY  (INT64_C(1) << 46)

@@ -21,7 +21,9 @@ static inline uint64_t dice_next(struct dice *dice)
 /* least ... most */
 static inline int64_t dice_roll(struct dice *dice, int64_t least, int64_t most)
 {
-    return least + (int64_t)(dice_next(dice) % (uint64_t)(most - least + 1));
+    uint64_t range = (uint64_t)(most - least) + 1;
+
+    return least + (int64_t)(range ? dice_next(dice) % range : dice_next(dice));
 }
 static inline bool dice_chance(struct dice *dice, int percent)
 {

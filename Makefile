@@ -32,7 +32,7 @@ BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash post http
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
-STORE  := store schema db needs writer tasks submit jobs attempts load read ls events workers sites blobs logs \
+STORE  := store schema db needs writer bounds tasks submit jobs attempts load read ls events workers sites blobs logs \
           tokens usage prune care checkpoint schedules firings notices
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site program local openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \

@@ -90,6 +90,8 @@ struct store {
     int64_t next_job, next_attempt, next_worker, next_event, next_token, next_class;
     struct map classes; /* key -> struct class */
     int64_t class_clock, class_floor;
+    struct map open_of; /* user -> struct open_count, bounds.c */
+    int64_t open_all;   /* tasks that have not ended, of all users */
 
     pthread_t writer;
     pthread_mutex_t queue_lock; /* guards queue_*, stopping */
@@ -152,6 +154,7 @@ static inline void reader_end_(struct reader *reader)
 struct tx_job { /* a job's row, in memory until the group ends */
     struct job_row row;
     int64_t task_rows;       /* tasks that have rows */
+    int64_t open;            /* tasks that have not ended, as counted in bounds.c */
     const char *rest_detail; /* one sentence on how the rest ended, or NULL */
     int64_t rest_finished_ms;
     struct index_set set; /* parsed when first needed; size 0: not yet */
@@ -176,6 +179,8 @@ struct tx {
     size_t change_count, change_room;
     struct map jobs; /* id -> struct tx_job */
     struct tx_job *moved;
+    struct open_count *open_changed;
+    int64_t opened;                  /* tasks, by this group so far */
     bool events;                     /* rows were added to events */
     int64_t ended[TASK_STATE_COUNT]; /* tasks that ended in this group */
     struct worker_memo {
@@ -210,6 +215,16 @@ struct change *tx_change(struct tx *tx, enum change_kind kind);
 int tx_submit(struct tx *tx, struct submission *submission, struct err *err);
 const char *tx_strdup(struct tx *tx, const char *text); /* NULL stays NULL */
 void classes_forget(struct store *store);
+
+/* ---- bounds.c: tasks that have not ended, counted */
+
+int bounds_load(struct store *store, struct err *err);
+void bounds_free(struct store *store);
+void tx_open_add(struct tx *tx, const char *user, int64_t by);
+/* The group was committed, or rolled back. */
+void tx_open_settle(struct tx *tx, bool committed);
+/* FAULT_THROTTLED, or FAULT_INVALID where waiting would not help. */
+int tx_open_check(struct tx *tx, const struct submission *submission, struct err *err);
 
 /* ---- checkpoint.c */
 

@@ -96,7 +96,8 @@ static int open_all(struct store *store, struct err *err)
     store->writer_db = conn_open(store->path, true, err);
     if (!store->writer_db || schema_apply(store->writer_db, store->path, err) < 0)
         return -1;
-    if (uuid_load(store, err) < 0 || ids_load(store, err) < 0 || sessions_load(store, err) < 0)
+    if (uuid_load(store, err) < 0 || ids_load(store, err) < 0 || sessions_load(store, err) < 0 ||
+        bounds_load(store, err) < 0)
         return err_wrap(err, "%s", store->path);
     if (blobs_open(store, err) < 0 || logs_open(store, err) < 0)
         return -1;
@@ -114,6 +115,7 @@ static void store_free(struct store *store)
         conn_close(db);
     }
     sessions_free(store);
+    bounds_free(store);
     logs_close(store);
     tokens_close(store);
     pthread_mutex_destroy(&store->queue_lock);

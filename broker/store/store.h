@@ -121,8 +121,8 @@ struct store_options {
 int store_open(const struct store_options *options, struct store **out, struct err *err);
 /* Commits what is queued, then stops. */
 void store_close(struct store *store);
-/* All that is unfinished, as changes: workers not gone, classes, jobs in order of id, their dependencies,
- * tasks with rows that are unfinished or lie at or beyond next_position. */
+/* All that is unfinished, as changes: workers not gone, classes, jobs in order of id, their
+ * dependencies, tasks with rows that are unfinished or lie at or beyond next_position. */
 int store_load(struct store *store, store_changes *each, void *arg, struct err *err);
 /* This broker's UUID, made at the first start. */
 const char *store_uuid(const struct store *store);
@@ -145,19 +145,28 @@ struct new_job {
     const char *const *blobs; /* NULL-terminated SHA-256s its inputs name; must exist for `user` */
     int64_t id;               /* out */
 };
+/* How many tasks that have not ended there may be with those submitted; -1: any number. */
+struct open_most {
+    int64_t of_user, of_all;
+};
 struct submission {
     struct new_job *jobs;
     size_t count;
     const char *user;
     const char *key;    /* Idempotency-Key, or NULL */
     const char *digest; /* of the request, to tell a repeat from another use of the key; with key */
-    bool repeated;      /* out: the ids are those of an earlier, equal submission */
+    const struct open_most *most; /* NULL: any number */
+    bool repeated;                /* out: the ids are those of an earlier, equal submission */
 };
 /* All or none.  FAULT_CONFLICT: the key was used for another request.  FAULT_INVALID: an unknown
- * dependency or blob, named.  Everything pointed to lives until `done`. */
+ * dependency or blob, named, or more tasks than `most` could ever allow; FAULT_THROTTLED: more than
+ * it allows now.  Everything pointed to lives until `done`. */
 int store_submit(struct store *store, struct submission *submission, struct err *err);
 void store_submit_async(struct store *store, struct submission *submission, store_done *done,
                         void *arg);
+/* Whether its key was used already; if so, the ids are filled in and `repeated` is set.
+ * FAULT_CONFLICT as above. */
+int store_submission_find(struct store *store, struct submission *submission, struct err *err);
 
 /* What to change: a whole job (index < 0) or one task. */
 struct target {

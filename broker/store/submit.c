@@ -35,7 +35,7 @@ struct submit_op {
 /* ---- checks, before anything is written */
 
 /* 1: a repeat, answered. */
-static int key_check(struct tx *tx, struct submission *submission, struct err *err)
+static int key_check(struct conn *db, struct submission *submission, struct err *err)
 {
     own_stmt sqlite3_stmt *stmt = NULL;
     int rc;
@@ -43,8 +43,8 @@ static int key_check(struct tx *tx, struct submission *submission, struct err *e
     submission->repeated = false;
     if (!submission->key)
         return 0;
-    stmt = db_query(tx->db, FIND_KEY, "tt", submission->user, submission->key);
-    rc = db_step(tx->db, stmt, err);
+    stmt = db_query(db, FIND_KEY, "tt", submission->user, submission->key);
+    rc = db_step(db, stmt, err);
     if (rc <= 0)
         return rc;
     if (strcmp(col_text(stmt, 2), submission->digest) != 0 ||
@@ -279,6 +279,7 @@ static int job_add(struct tx *tx, struct new_job *job, int64_t class_id, const i
         return -1;
     if (tx_watch(tx, job->id, job->notify, err) < 0)
         return -1;
+    tx_open_add(tx, job->user, job->tasks);
     job_tell(tx, job, class_id);
     return links_add(tx, job, on_job, err);
 }
@@ -335,13 +336,14 @@ static int64_t submit_apply(struct tx *tx, struct op *op, struct err *err)
     struct submit_op *submit = (struct submit_op *)op;
     struct submission *submission = submit->submission;
     struct map names = MAP_INIT_STR;
-    int rc = key_check(tx, submission, err);
+    int rc = key_check(tx->db, submission, err);
 
     if (rc != 0)
         return rc < 0 ? -1 : 0;
     rc = jobs_check(tx, submit, &names, err);
     map_fini(&names);
-    if (rc < 0 || jobs_add(tx, submit, err) < 0 || events_add(tx, submission, err) < 0)
+    if (rc < 0 || tx_open_check(tx, submission, err) < 0 || jobs_add(tx, submit, err) < 0 ||
+        events_add(tx, submission, err) < 0)
         return -1;
     if (!submission->key)
         return 0;
@@ -362,6 +364,13 @@ int store_submit(struct store *store, struct submission *submission, struct err 
     struct submit_op submit = { .op.apply = submit_apply, .submission = submission };
 
     return (int)writer_call(store, &submit.op, err);
+}
+
+int store_submission_find(struct store *store, struct submission *submission, struct err *err)
+{
+    own_reader struct reader reader = { store, reader_take(store, err) };
+
+    return reader.db && key_check(reader.db, submission, err) >= 0 ? 0 : -1;
 }
 
 void store_submit_async(struct store *store, struct submission *submission, store_done *done,

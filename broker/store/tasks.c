@@ -82,6 +82,7 @@ int tx_job(struct tx *tx, int64_t id, struct tx_job **out, struct err *err)
     job_row_read(stmt, &job->row);
     job_row_copy_strings(&tx->arena, &job->row);
     job->task_rows = col_int(stmt, JOB_TASK_ROWS);
+    job->open = job->row.tasks - job->row.done;
     job->rest_detail = tx_strdup(tx, col_text(stmt, JOB_COLUMN_COUNT));
     job->rest_finished_ms = col_int(stmt, JOB_COLUMN_COUNT + 1);
     map_put(&tx->jobs, (uint64_t)id, job);
@@ -115,8 +116,12 @@ int tx_jobs_flush(struct tx *tx, struct err *err)
     struct tx_job *job;
 
     while ((job = map_next(&tx->jobs, &at))) {
+        int64_t open = job->row.tasks - job->row.done;
+
         if (job->dirty && job_save(tx, job, err) < 0)
             return -1;
+        tx_open_add(tx, job->row.user, open - job->open);
+        job->open = open;
         job->dirty = false;
     }
     return 0;

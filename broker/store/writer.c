@@ -79,6 +79,7 @@ static void tx_rollback(struct tx *tx)
 {
     if (!sqlite3_get_autocommit(tx->db->db))
         db_run(tx->db, NULL, "ROLLBACK", "");
+    tx_open_settle(tx, false);
     classes_forget(tx->store); /* it may hold ids that were never committed */
     tx_clear(tx);
 }
@@ -134,6 +135,7 @@ static void group_publish(struct tx *tx, struct op *first, const struct op *end)
     struct store *store = tx->store;
 
     atomic_store(&store->event_last, store->next_event - 1);
+    tx_open_settle(tx, true);
     for (struct op *op = first; op != end; op = op->next)
         if (op->committed && op->rc >= 0)
             op->committed(store, op);

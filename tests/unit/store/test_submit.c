@@ -244,6 +244,114 @@ static void many_are_in_flight_and_answered_in_order(void **state)
     free(all);
 }
 
+static int submit_bounded(struct fixture *f, const char *user, int64_t tasks, struct open_most most)
+{
+    struct new_job job = plain_job("bounded");
+    struct submission submission = { .jobs = &job, .count = 1, .user = user, .most = &most };
+
+    job.user = user;
+    job.tasks = tasks;
+    job.array = tasks > 1 ? "0-99" : NULL;
+    f->err = (struct err)ERR_INIT;
+    return store_submit(f->store, &submission, &f->err) < 0 ? -1 : (int)job.id;
+}
+
+/* Across a restart too: the counts are made again from the rows. */
+static void a_user_has_so_many_open_tasks(void **state)
+{
+    struct fixture *f = *state;
+    const struct open_most most = { 150, -1 };
+    int job = submit_bounded(f, "ada", 100, most);
+    struct target one = { job, 7 }, all = { job, -1 };
+
+    assert_true(job > 0);
+    assert_fault(f, FAULT_INVALID, submit_bounded(f, "ada", 200, most));
+    assert_non_null(strstr(f->err.text, "at most 150"));
+    for (int restart = 0; restart < 2; restart++) {
+        assert_fault(f, FAULT_THROTTLED, submit_bounded(f, "ada", 100, most));
+        assert_non_null(strstr(f->err.text, "has 100 tasks"));
+        assert_non_null(strstr(f->err.text, "users.ada.max_open"));
+        fixture_again(f);
+    }
+    assert_true(submit_bounded(f, "bob", 100, most) > 0);
+
+    for (int i = 0; i < 50; i++)
+        assert_true(submit_bounded(f, "ada", 1, most) > 0);
+    assert_fault(f, FAULT_THROTTLED, submit_bounded(f, "ada", 1, most));
+    assert_ok(f, store_cancel(f->store, one, REASON_CANCELLED, NULL, &f->err));
+    assert_true(submit_bounded(f, "ada", 1, most) > 0);
+    assert_fault(f, FAULT_THROTTLED, submit_bounded(f, "ada", 1, most));
+    assert_ok(f, store_retry(f->store, one, &f->err));
+    assert_ok(f, store_cancel(f->store, all, REASON_CANCELLED, NULL, &f->err));
+    assert_true(submit_bounded(f, "ada", 99, most) > 0);
+    assert_fault(f, FAULT_THROTTLED, submit_bounded(f, "ada", 1, most));
+}
+
+static void all_users_together_have_so_many(void **state)
+{
+    struct fixture *f = *state;
+    const struct open_most most = { -1, 150 };
+
+    assert_true(submit_bounded(f, "ada", 100, most) > 0);
+    assert_fault(f, FAULT_THROTTLED, submit_bounded(f, "bob", 100, most));
+    assert_non_null(strstr(f->err.text, "broker.bounds.open_tasks"));
+    assert_fault(f, FAULT_INVALID, submit_bounded(f, "bob", 151, most));
+    assert_true(submit_bounded(f, "bob", 50, most) > 0);
+    assert_fault(f, FAULT_THROTTLED, submit_bounded(f, "ada", 1, most));
+}
+
+static void *race(void *arg)
+{
+    struct fixture *f = arg;
+    const struct open_most most = { 40, -1 };
+    intptr_t taken = 0;
+
+    for (int i = 0; i < 25; i++) {
+        struct new_job job = plain_job("one of many");
+        struct submission submission = { .jobs = &job, .count = 1, .user = "ada", .most = &most };
+        struct err err = ERR_INIT;
+
+        taken += store_submit(f->store, &submission, &err) == 0;
+    }
+    return (void *)taken; /* NOLINT: a small number */
+}
+
+/* However many ask at once, in one group or in several: as many are let in as there is room for. */
+static void the_bound_holds_in_a_race(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[4];
+    intptr_t taken = 0;
+
+    for (size_t i = 0; i < array_len(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, race, f), 0);
+    for (size_t i = 0; i < array_len(threads); i++) {
+        void *one;
+
+        pthread_join(threads[i], &one);
+        taken += (intptr_t)one;
+    }
+    assert_int_equal(taken, 40);
+}
+
+static void a_used_key_can_be_looked_up(void **state)
+{
+    struct fixture *f = *state;
+    struct new_job first = plain_job("a"), again = plain_job("a");
+    struct submission submission = {
+        .jobs = &again, .count = 1, .user = "ada", .key = "night-8", .digest = "d1"
+    };
+
+    assert_ok(f, store_submission_find(f->store, &submission, &f->err));
+    assert_false(submission.repeated);
+    assert_int_equal(submit_all(f, &first, 1, "night-8", "d1", NULL), 0);
+    assert_ok(f, store_submission_find(f->store, &submission, &f->err));
+    assert_true(submission.repeated);
+    assert_int_equal(again.id, first.id);
+    submission.digest = "d2";
+    assert_fault(f, FAULT_CONFLICT, store_submission_find(f->store, &submission, &f->err));
+}
+
 /* Whatever is queued when the store is closed has happened. */
 static void closing_commits_what_is_queued(void **state)
 {
@@ -279,6 +387,10 @@ int main(void)
         TEST(an_array_has_at_least_one_task),
         TEST(many_are_in_flight_and_answered_in_order),
         TEST(closing_commits_what_is_queued),
+        TEST(a_user_has_so_many_open_tasks),
+        TEST(all_users_together_have_so_many),
+        TEST(the_bound_holds_in_a_race),
+        TEST(a_used_key_can_be_looked_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,8 +102,18 @@ static bool may_reserve(const struct pass *pass, const struct pass_class *pc,
 
     return pw->usable && !pw->reserved && site_set_has(&pc->fit->place, (size_t)worker->site) &&
            site_set_has(&pass->projects[pc->class->project].allowed, (size_t)worker->site) &&
-           room_fits(&worker->total, &option->need) && worker->expires_ms == 0 &&
+           room_fits(&worker->total, &option->need) &&
            worker_matches(pass->snap, pc->class, option, worker);
+}
+
+/* The worker's life ends before a task that begins then would. */
+static bool dies_before(const struct pass *pass, const struct pass_class *pc,
+                        const struct sched_option *option, int w, int64_t start)
+{
+    int64_t expires = pass->snap->workers[w].expires_ms;
+
+    return expires &&
+           (start == NEVER_MS || start + run_safe(pass->params, pc->class, option) > expires);
 }
 
 static void reserve_worker(struct pass *pass, struct pass_class *pc, int option, int w,
@@ -147,7 +157,7 @@ static bool reserve_room(struct pass *pass, struct pass_class *pc)
             if (!may_reserve(pass, pc, opt, (int)w))
                 continue;
             when = room_at(pass, (int)w, &opt->need, &at);
-            if (best >= 0 && when >= start)
+            if ((best >= 0 && when >= start) || dies_before(pass, pc, opt, (int)w, when))
                 continue;
             best = (int)w;
             option = o;
@@ -195,10 +205,11 @@ static bool reserve_gang(struct pass *pass, struct pass_class *pc, int option)
 
         for (size_t w = 0; w < pass->snap->worker_count; w++)
             if (pass->snap->workers[w].site == (int)s && may_reserve(pass, pc, opt, (int)w)) {
-                struct node *node = &nodes[count++];
+                struct node *node = &nodes[count];
 
                 node->worker = (int)w;
                 node->start_ms = room_at(pass, (int)w, &opt->need, &node->then);
+                count += !dies_before(pass, pc, opt, (int)w, node->start_ms);
             }
         if (count < opt->nodes)
             continue;

@@ -100,6 +100,20 @@ static void a_wide_job_is_given_the_room_that_comes_free_first(void **state)
     world_free(w);
 }
 
+static void nothing_is_reserved_on_a_worker_that_will_be_gone(void **state)
+{
+    struct world *w = world_new(crowded);
+
+    (void)state;
+    world_worker(w, 1)->expires_ms = w->snap.now_ms + 100 * 60000;
+    decide(w);
+    assert_null(decided(w, SCHED_RESERVE, 1, 1));
+    world_worker(w, 1)->expires_ms = w->snap.now_ms + 140 * 60000;
+    decide(w);
+    assert_non_null(decided(w, SCHED_RESERVE, 1, 1));
+    world_free(w);
+}
+
 static void what_is_back_in_time_may_go_behind_it(void **state)
 {
     struct world *w = world_new(crowded);
@@ -562,6 +576,7 @@ int main(void)
         T(priority_then_age_order_one_users_work),
         T(work_whose_deadline_is_near_goes_first),
         T(a_wide_job_is_given_the_room_that_comes_free_first),
+        T(nothing_is_reserved_on_a_worker_that_will_be_gone),
         T(what_is_back_in_time_may_go_behind_it),
         T(what_the_reservation_leaves_over_may_be_used),
         T(unknown_run_times_do_not_pass_a_reservation),

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""fill.py DIR identity|cloud|ready - what the lab's cloud holds; every step can be repeated.
+
+Three projects stand for three sites, each with a user, a password and an application credential of its own
+and with another quota.  Their credentials are written to DIR/clouds.yaml and DIR/secure.yaml as users keep them.
+"""
+import json
+import os
+import sys
+import time
+
+import openstack
+
+DIR, STEP = sys.argv[1], sys.argv[2]
+AUTH = "http://127.0.0.1:5000/v3"
+# instances, cores, MiB of memory, ports
+QUOTAS = {"site-a": (6, 12, 24576, 12), "site-b": (4, 20, 40960, 20), "site-c": (10, 3, 20480, 20)}
+FLAVORS = (("m1.tiny", 512, 1, 1, {}), ("m1.small", 2048, 1, 10, {}), ("m1.medium", 4096, 2, 20, {}),
+           ("g1.v100", 8192, 4, 20, {"resources:CUSTOM_GPU_V100": "1"}))
+
+
+def connect(user, password, project):
+    return openstack.connect(
+        auth_url=AUTH, username=user, password=password, project_name=project, user_domain_name="Default",
+        project_domain_name="Default", region_name="RegionOne", interface="public", identity_api_version="3")
+
+
+cloud = connect("admin", "lab", "admin")
+
+
+def write(name, text):
+    path = os.path.join(DIR, name)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+    os.rename(path + ".new", path)
+
+
+def add_service(kind, name, url):
+    service = next(cloud.identity.services(type=kind), None) or cloud.identity.create_service(type=kind, name=name)
+    for interface in "public", "internal":
+        if not next(cloud.identity.endpoints(service_id=service.id, interface=interface), None):
+            cloud.identity.create_endpoint(service_id=service.id, interface=interface, url=url,
+                                           region_id="RegionOne")
+
+
+def add_role(name):
+    return cloud.identity.find_role(name) or cloud.identity.create_role(name=name)
+
+
+def add_project(name):
+    return cloud.identity.find_project(name) or cloud.identity.create_project(name=name, domain_id="default")
+
+
+def add_user(name, password, project, *roles):
+    user = cloud.identity.find_user(name) or cloud.identity.create_user(
+        name=name, password=password, domain_id="default")
+    for role in roles:
+        cloud.identity.assign_project_role_to_user(project, user, add_role(role))
+
+
+def application_credential(site):
+    own = connect(site, site + "-secret", site)
+    for old in own.identity.application_credentials(own.current_user_id):
+        if old.name == "broker":
+            own.identity.delete_application_credential(own.current_user_id, old)
+    made = own.identity.create_application_credential(own.current_user_id, name="broker")
+    return made.id, made.secret
+
+
+def identity():
+    service = add_project("service")
+    for name in "glance", "placement", "nova", "neutron":
+        add_user(name, "lab", service, "admin", "service")
+    add_service("image", "glance", "http://127.0.0.1:9292")
+    add_service("placement", "placement", "http://127.0.0.1:8778")
+    add_service("compute", "nova", "http://127.0.0.1:8774/v2.1")
+    add_service("network", "neutron", "http://127.0.0.1:9696")
+    domains = {"user_domain_name": "Default", "project_domain_name": "Default"}
+    clouds = {"admin": {"region_name": "RegionOne", "auth": {
+        "auth_url": AUTH, "username": "admin", "password": "lab", "project_name": "admin", **domains}}}
+    secure = {}
+    for site in QUOTAS:
+        add_user(site, site + "-secret", add_project(site), "member", "reader")
+        clouds[site] = {"region_name": "RegionOne", "auth": {
+            "auth_url": AUTH, "username": site, "project_name": site, **domains}}
+        secure[site] = {"auth": {"password": site + "-secret"}}
+        key, secret = application_credential(site)
+        clouds[site + "-app"] = {"region_name": "RegionOne", "auth_type": "v3applicationcredential",
+                                 "auth": {"auth_url": AUTH, "application_credential_id": key}}
+        secure[site + "-app"] = {"auth": {"application_credential_secret": secret}}
+    write("clouds.yaml", json.dumps({"clouds": clouds}, indent=2) + "\n")  # JSON is YAML
+    write("secure.yaml", json.dumps({"clouds": secure}, indent=2) + "\n")
+
+
+def wait_for(what, test, seconds=120):
+    end = time.monotonic() + seconds
+    while not test():
+        if time.monotonic() > end:
+            sys.exit(f"fill.py: {what}: not so after {seconds} s")
+        time.sleep(0.5)
+
+
+def ready():
+    wait_for("nova-compute is up", lambda: any(
+        s.host == "fake-1" and s.state == "up" for s in cloud.compute.services(binary="nova-compute")))
+
+
+def gpus_are_counted():
+    for provider in cloud.placement.get("/resource_providers").json()["resource_providers"]:
+        url = f"/resource_providers/{provider['uuid']}/inventories"
+        if "CUSTOM_GPU_V100" in cloud.placement.get(url).json()["inventories"]:
+            return True
+    return False
+
+
+def fill_cloud():
+    for name, memory, cores, disk, extra in FLAVORS:
+        if not cloud.compute.find_flavor(name):
+            flavor = cloud.compute.create_flavor(name=name, ram=memory, vcpus=cores, disk=disk)
+            if extra:
+                cloud.compute.create_flavor_extra_specs(flavor, extra)
+    for site, (instances, cores, memory, ports) in QUOTAS.items():
+        project = add_project(site).id
+        cloud.compute.put(f"/os-quota-sets/{project}", json={"quota_set": {
+            "instances": instances, "cores": cores, "ram": memory}})
+        cloud.network.put(f"/quotas/{project}", json={"quota": {"port": ports}})
+    if not cloud.image.find_image("debian-12"):
+        write("fake.img", "not a disk\n" * 100)
+        cloud.create_image("debian-12", filename=os.path.join(DIR, "fake.img"), disk_format="raw",
+                           container_format="bare", visibility="public", wait=True)
+    network = cloud.network.find_network("labnet") or cloud.network.create_network(
+        name="labnet", is_shared=True, provider_network_type="flat", provider_physical_network="labnet")
+    if not cloud.network.find_subnet("labnet"):
+        cloud.network.create_subnet(name="labnet", network_id=network.id, cidr="10.77.0.0/24", ip_version=4,
+                                    is_dhcp_enabled=False)
+    ready()
+    wait_for("the GPUs are counted", gpus_are_counted)
+
+
+{"identity": identity, "cloud": fill_cloud, "ready": ready}[STEP]()

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""guests.py DIR - play the guests of Nova's fake servers.
+
+Watches for servers that become ACTIVE and do what a machine would do with their user data: writes the files of
+the cloud-config and runs its start script, which fetches the agent from the broker, checks its hash and starts
+it.  Each guest has a pid and a mount namespace of its own, with a folder below DIR as its /var/lib/spillway; it
+ends when its server is deleted.  Switching itself off ends it, and its server is then SHUTOFF.
+
+A file DIR/mute, while it is there, keeps new guests from booting (a server whose agent never joins).
+"""
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import openstack
+
+DIR = os.path.abspath(sys.argv[1])
+GUEST_HOME = "/var/lib/spillway"
+cloud = openstack.connect(cloud="admin")
+
+
+def servers():
+    answer = cloud.compute.get("/servers/detail?all_tenants=1", microversion="2.79")
+    answer.raise_for_status()
+    return answer.json()["servers"]
+
+
+def boot(server):
+    """Run what the user data says; None: it is no server of Spillway's."""
+    data = server.get("OS-EXT-SRV-ATTR:user_data")
+    if "spillway-worker" not in server["metadata"] or not data:
+        return None
+    text = base64.b64decode(data).decode()
+    first, rest = text.split("\n", 1)
+    assert first == "#cloud-config", first
+    folder = os.path.join(DIR, server["name"])
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "user_data"), "w", encoding="utf-8") as file:
+        file.write(text)
+    for item in json.loads(rest)["write_files"]:
+        if item["path"].startswith(GUEST_HOME + "/"):
+            path = os.path.join(folder, os.path.basename(item["path"]))
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(item["content"])
+            os.chmod(path, int(item["permissions"], 8))
+    size_machine(folder, server["flavor"])
+    with open(os.path.join(folder, "console"), "ab") as log:
+        return subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+             f"mount --bind '{folder}' {GUEST_HOME} && cd / && exec sh {GUEST_HOME}/start"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def size_machine(folder, flavor):
+    """The guest has the flavor's size, not this machine's."""
+    path = os.path.join(folder, "boot.json")
+    with open(path, encoding="utf-8") as file:
+        payload = json.load(file)
+    payload.update(cpus=flavor["vcpus"], memory_bytes=flavor["ram"] << 20)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(payload, file)
+
+
+def switch_off(guest):
+    guest.send_signal(signal.SIGKILL)
+    guest.wait()
+
+
+def main():
+    os.makedirs(GUEST_HOME, exist_ok=True)  # where the folders are bound to
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    guests = {}
+    try:
+        while True:
+            try:
+                now = {s["id"]: s for s in servers()}
+            except Exception as fault:  # pylint: disable=broad-except
+                print(f"guests: {fault}", flush=True)
+                time.sleep(1)
+                continue
+            for number, server in now.items():
+                if number not in guests and server["status"] == "ACTIVE" and not os.path.exists(DIR + "/mute"):
+                    guests[number] = boot(server)
+                    print(f"guests: {server['name']} boots", flush=True)
+            for number in list(guests):
+                guest = guests[number]
+                if number not in now:
+                    if guest:
+                        switch_off(guest)
+                    del guests[number]
+                elif guest and guest.poll() is not None and now[number]["status"] == "ACTIVE":
+                    print(f"guests: {now[number]['name']} is off", flush=True)
+                    cloud.compute.post(f"/servers/{number}/action", json={"os-stop": None})
+            time.sleep(0.5)
+    finally:
+        for guest in guests.values():
+            if guest:
+                switch_off(guest)
+
+
+main()

@@ -47,6 +47,27 @@ struct policy *api_policy(struct api *api)
     return policy;
 }
 
+/* The certificate stays until a restart: agents that run hold its fingerprint, and a new one shown
+ * to them would cut them off.  The operator who put a new file there is told. */
+static void check_certificate(const struct api *api, const struct broker_conf *conf)
+{
+    own_str char *certificate = NULL, *key = NULL;
+    struct err err = ERR_INIT;
+    char pin[SHA256_HEX] = "";
+
+    if (!api->certificate)
+        return;
+    if (tls_load(conf->tls_cert, conf->tls_key, api->state_dir, api->host, &certificate, &key, pin,
+                 &err) < 0)
+        log_warn("the certificate would not be read at a restart why=\"%s\"", err.text);
+    else if (strcmp(pin, api->pin) != 0)
+        log_warn("the certificate has changed: a restart shows it, and cuts off workers that run "
+                 "and know the old one pin=%s new=%s",
+                 api->pin, pin);
+    if (key)
+        explicit_bzero(key, strlen(key));
+}
+
 void api_reload(struct api *api, const struct broker_conf *conf)
 {
     struct policy *policy = policy_new(conf), *old;
@@ -56,7 +77,9 @@ void api_reload(struct api *api, const struct broker_conf *conf)
     api->policy = policy;
     pthread_mutex_unlock(&api->policy_lock);
     policy_unref(old);
+    auth_set_rate(api->auth, policy_rate(policy));
     auth_forget(api->auth); /* roles may have changed */
+    check_certificate(api, conf);
 }
 
 /* Without a limit on descriptors that fits, connections are refused before the database is. */

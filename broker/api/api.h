@@ -17,7 +17,8 @@ struct broker_conf;
 int api_open(struct broker *broker, const struct broker_conf *conf, struct api **out,
              struct err *err);
 int api_start(struct api *api, struct err *err);
-/* SIGHUP: who may do what and how much, from a new configuration.  Sockets and certificate stay. */
+/* SIGHUP: who may do what, how much and how often, from a new configuration.  Sockets and
+ * certificate stay; a certificate that is another by now is warned of. */
 void api_reload(struct api *api, const struct broker_conf *conf);
 /* Ends streams and long polls, answers what is under way, closes the sockets.  The broker must
  * still run: submissions under way wait for their commit. */

@@ -101,8 +101,7 @@ struct auth *auth_new(struct store *store, double requests_rate)
 
     auth->store = store;
     auth->failures = rate_new(FAILURES_RATE, FAILURES_MOST);
-    if (requests_rate > 0)
-        auth->requests = rate_new(requests_rate, 2 * requests_rate);
+    auth->requests = rate_new(requests_rate, 2 * requests_rate);
     pthread_mutex_init(&auth->lock, NULL);
     auth->cache = (struct map)MAP_INIT_STR;
     return auth;
@@ -135,6 +134,11 @@ void auth_free(struct auth *auth)
     rate_free(auth->requests);
     pthread_mutex_destroy(&auth->lock);
     free(auth);
+}
+
+void auth_set_rate(struct auth *auth, double requests_rate)
+{
+    rate_set(auth->requests, requests_rate, 2 * requests_rate);
 }
 
 void auth_forget(struct auth *auth)
@@ -311,7 +315,7 @@ struct caller *auth_session(struct auth *auth, const char *token, const char *ad
 
 int auth_rate(struct auth *auth, const char *who, struct err *err)
 {
-    if (!auth->requests || rate_take(auth->requests, who, 1, clock_mono_ms()))
+    if (rate_take(auth->requests, who, 1, clock_mono_ms()))
         return 0;
     return err_set(err, FAULT_THROTTLED, "too many requests: send more jobs in each, or wait");
 }

@@ -38,6 +38,7 @@ struct policy;
 /* `requests_rate`: requests a second of one user; 0: any. */
 struct auth *auth_new(struct store *store, double requests_rate);
 void auth_free(struct auth *auth);
+void auth_set_rate(struct auth *auth, double requests_rate);
 
 /* Of a Unix socket's peer: its login name, "uid:N" when it has none. */
 struct caller *auth_peer(struct auth *auth, const struct policy *policy, uid_t uid);

@@ -9,6 +9,8 @@
 #include "api/submit.h"
 #include "base/json.h"
 
+#define ROOM_S 60 /* until tasks may have ended and made room for more */
+
 /* ---- submit */
 
 static void free_submit(void *state)
@@ -174,14 +176,30 @@ static int reply_ids(struct request *request, struct err *err)
         buf_puts(out, "[]");
     }
     buf_putc(out, '}');
-    atomic_fetch_add(&request->api->counts.jobs, (int64_t)submit->count);
+    if (!submit->submission.repeated)
+        atomic_fetch_add(&request->api->counts.jobs, (int64_t)submit->count);
     return reply_body(request, submit->submission.repeated ? 200 : 201, NULL);
 }
 
 /* From the store's writer. */
 static void submitted(void *arg, int rc, const struct err *err)
 {
-    request_done(arg, rc, err);
+    struct request *request = arg;
+
+    if (rc < 0 && err->fault == FAULT_THROTTLED)
+        request->retry_s = ROOM_S;
+    request_done(request, rc, err);
+}
+
+/* A repeat has the answer of the first time, whatever has become of the sites and of the jobs that
+ * it waits for. */
+static int look_up_key(struct request *request, struct submit *submit, struct err *err)
+{
+    if (read_key(request, submit, err) < 0)
+        return -1;
+    return submit->key && !submit->dry_run
+               ? store_submission_find(request->api->store, &submit->submission, err)
+               : 0;
 }
 
 int jobs_submit(struct request *request, struct err *err)
@@ -191,11 +209,15 @@ int jobs_submit(struct request *request, struct err *err)
     if (read_body(request, err) < 0)
         return -1;
     submit = request->state;
+    if (look_up_key(request, submit, err) < 0)
+        return -1;
+    if (submit->submission.repeated)
+        return reply_ids(request, err);
     if (check_dependencies(request, submit, err) < 0)
         return -1;
     if (submit->dry_run)
         return dry_run(request, submit, err);
-    if (check_fit(request, submit, err) < 0 || read_key(request, submit, err) < 0)
+    if (check_fit(request, submit, err) < 0)
         return -1;
     request->finish = reply_ids;
     if (!atomic_load(&request->parked)) /* a large one is on a thread of the pool already */

@@ -11,6 +11,7 @@
 struct user {
     char *name, *project;
     enum role role;
+    int64_t max_open; /* -1: any */
 };
 struct project {
     char *name, **users; /* NULL: everyone */
@@ -24,7 +25,7 @@ struct policy {
     struct project *projects;
     size_t project_count;
     struct retention retention;
-    int64_t upload_most, output_most;
+    int64_t upload_most, output_most, open_tasks_most;
     size_t body_most;
     double rate;
 };
@@ -60,6 +61,7 @@ static void copy_rules(struct policy *policy, const struct broker_conf *conf)
 
         policy->users[i].name = xstrdup(rule->name);
         policy->users[i].project = rule->project ? xstrdup(rule->project) : NULL;
+        policy->users[i].max_open = rule->max_open;
         policy->users[i].role = rule->is_admin      ? ROLE_ADMIN
                                 : rule->is_operator ? ROLE_OPERATOR
                                                     : ROLE_USER;
@@ -84,6 +86,7 @@ struct policy *policy_new(const struct broker_conf *conf)
                                             .events_ms = conf->retention.events_ms };
     policy->upload_most = conf->upload_most;
     policy->output_most = conf->output_most;
+    policy->open_tasks_most = conf->open_tasks_most;
     policy->body_most = (size_t)conf->http.body_most;
     policy->rate = conf->http.requests_per_second;
     copy_rules(policy, conf);
@@ -180,6 +183,13 @@ int policy_may_use(const struct policy *policy, const struct caller *caller, con
                        "you to its users",
                        caller->user, project);
     return 0;
+}
+
+struct open_most policy_open_most(const struct policy *policy, const char *user)
+{
+    const struct user *rule = user_of(policy, user);
+
+    return (struct open_most){ rule ? rule->max_open : -1, policy->open_tasks_most };
 }
 
 const struct retention *policy_retention(const struct policy *policy)

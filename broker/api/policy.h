@@ -26,6 +26,8 @@ const char *policy_project(const struct policy *policy, const struct caller *cal
 /* FAULT_AUTH when the caller may not submit under `project`. */
 int policy_may_use(const struct policy *policy, const struct caller *caller, const char *project,
                    struct err *err);
+/* How many tasks that have not ended there may be, of this user and in all. */
+struct open_most policy_open_most(const struct policy *policy, const char *user);
 const struct retention *policy_retention(const struct policy *policy);
 int64_t policy_upload_most(const struct policy *policy);
 int64_t policy_output_most(const struct policy *policy);

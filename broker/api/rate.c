@@ -34,6 +34,14 @@ struct rate *rate_new(double per_second, double burst)
     return rate;
 }
 
+void rate_set(struct rate *rate, double per_second, double burst)
+{
+    pthread_mutex_lock(&rate->lock);
+    rate->per_ms = per_second / 1000;
+    rate->burst = burst;
+    pthread_mutex_unlock(&rate->lock);
+}
+
 static void bucket_free(struct bucket *bucket)
 {
     if (bucket)
@@ -100,6 +108,10 @@ bool rate_take(struct rate *rate, const char *name, double cost, int64_t now_ms)
     bool left;
 
     pthread_mutex_lock(&rate->lock);
+    if (rate->burst <= 0) {
+        pthread_mutex_unlock(&rate->lock);
+        return true;
+    }
     bucket = bucket_of(rate, name, now_ms);
     refill(rate, bucket, now_ms);
     left = cost > 0 ? bucket->left >= cost : bucket->left >= 1;

@@ -10,7 +10,10 @@
 #include <stdint.h>
 
 struct rate;
+/* A burst of 0: no limit. */
 struct rate *rate_new(double per_second, double burst);
+/* From now on; what is left of the buckets stays. */
+void rate_set(struct rate *rate, double per_second, double burst);
 void rate_free(struct rate *rate);
 /* Whether `cost` is left for `name`; it is taken if so.  A cost of 0 only asks whether anything is
  * left. */

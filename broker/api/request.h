@@ -63,6 +63,7 @@ struct request {
     atomic_bool parked; /* the connection is suspended */
     int64_t began_us;
     unsigned fault_status;  /* of the fault to come, when not the one that its kind has */
+    unsigned retry_s;       /* Retry-After of a 429 or 503, when not the usual one */
     json_t *extra;          /* members of the problem document: field, errors, sites */
     struct watched watched; /* while it waits for something that may never come */
     /* Fills the reply once request_done() said that all went well, back on libmicrohttpd's thread:

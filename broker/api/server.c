@@ -27,6 +27,7 @@
 
 #define DRAIN_MOST   ((uint64_t)WIRE_BODY_MOST) /* of a refused body */
 #define SUBMIT_SMALL 65536                      /* parsed in place; larger ones go to the pool */
+#define RETRY_S      2
 #define UPLOAD_LARGE ((uint64_t)64 << 20)
 #define STALL_RATE   1 /* one ms more for each so many bytes of a body that came */
 
@@ -391,7 +392,7 @@ void server_fault(struct request *request, const struct err *err)
     if (status == 401)
         reply_header(request, "WWW-Authenticate", "Bearer realm=\"spillway\"");
     if (status == 429 || status == 503)
-        reply_header(request, "Retry-After", "2");
+        reply_header(request, "Retry-After", "%u", request->retry_s ? request->retry_s : RETRY_S);
     request->reply.status = status;
     request->reply.type = "application/problem+json";
     request->finish = NULL;

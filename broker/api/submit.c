@@ -183,8 +183,10 @@ int submit_read(json_t *root, const struct policy *policy, const struct caller *
         *errors = take_ptr(found);
         return -1;
     }
-    out->submission =
-        (struct submission){ .jobs = out->rows, .count = out->count, .user = out->user };
+    out->most = policy_open_most(policy, out->user);
+    out->submission = (struct submission){
+        .jobs = out->rows, .count = out->count, .user = out->user, .most = &out->most
+    };
     return 0;
 }
 

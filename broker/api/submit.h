@@ -30,6 +30,7 @@ struct submit {
     size_t count;
     struct submit_job *jobs;
     struct new_job *rows; /* point into jobs */
+    struct open_most most;
     struct submission submission;
     char *user, *default_project, *key;
     char digest[SHA256_HEX];

@@ -74,6 +74,57 @@ static void a_key_makes_it_safe_to_repeat(void **state)
     assert_int_equal(ask(w, again), 400);
 }
 
+/* What SIGHUP brings. */
+static void configure(struct world *w, const char *text)
+{
+    struct broker_conf conf = { .file = NULL };
+    struct err err = ERR_INIT;
+
+    if (broker_conf_parse(text, strlen(text), "test.yaml", &conf, &err) < 0)
+        fail_msg("%s", err.text);
+    api_reload(w->api, &conf);
+    broker_conf_free(&conf);
+}
+
+static void open_tasks_are_bounded(void **state)
+{
+    struct world *w = *state;
+    own_str char *alice = new_token(w, "alice", "user", "");
+    own_str char *bob = new_token(w, "bob", "user", "");
+
+    configure(w, "broker: {bounds: {open_tasks: 3}}\nusers: {alice: {max_open: 2}}\nsites: []\n");
+    assert_int_equal(post_as(w, alice, "/v1/jobs", ONE), 201);
+    assert_int_equal(post_as(w, alice, "/v1/jobs", ONE), 201);
+    assert_int_equal(post_as(w, alice, "/v1/jobs", ONE), 429);
+    assert_non_null(strstr(field(w, "detail"), "users.alice.max_open"));
+    assert_non_null(strstr(buf_text(&w->head), "Retry-After: 60"));
+    assert_int_equal(post_as(w, bob, "/v1/jobs", ONE), 201);
+    assert_int_equal(post_as(w, bob, "/v1/jobs", ONE), 429);
+    assert_non_null(strstr(field(w, "detail"), "broker.bounds.open_tasks"));
+    assert_int_equal(post_as(w, alice, "/v1/jobs/1/cancel", "{}"), 200);
+    assert_int_equal(post_as(w, alice, "/v1/jobs", ONE), 201);
+    assert_int_equal(post_as(w, alice, "/v1/jobs",
+                             "{\"anyway\":true,\"jobs\":[{\"command\":[\"true\"],\"array\":"
+                             "\"0-4\"}]}"),
+                     422);
+}
+
+static void the_rate_of_a_user_can_change(void **state)
+{
+    struct world *w = *state;
+    own_str char *alice = new_token(w, "alice", "user", "");
+    long last = 200;
+
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(get_as(w, alice, "/v1/sites"), 200);
+    configure(w, "broker: {http: {requests_per_second: 0.1}}\nsites: []\n");
+    for (int i = 0; i < 20 && last == 200; i++)
+        last = get_as(w, alice, "/v1/sites");
+    assert_int_equal(last, 429);
+    configure(w, CONF);
+    assert_int_equal(get_as(w, alice, "/v1/sites"), 200);
+}
+
 static void many_jobs_in_one_body(void **state)
 {
     own_buf struct buf body = BUF_INIT(0);
@@ -423,6 +474,8 @@ int main(void)
         TEST(jobs_are_queued_listed_and_changed),
         TEST(what_can_never_run_is_refused),
         TEST(a_key_makes_it_safe_to_repeat),
+        TEST(open_tasks_are_bounded),
+        TEST(the_rate_of_a_user_can_change),
         TEST(many_jobs_in_one_body),
         TEST(a_user_sees_her_own_and_her_projects),
         TEST(roles_are_kept_apart),

@@ -37,6 +37,7 @@ plan() {
 
 # A broker that is still there must end cleanly; one that should be there and is not, has crashed.
 done_testing() {
+    end_agents
     broker_stop || fail "the broker ends cleanly (status $broker_status)"
     test -n "$tap_planned" || echo "1..$tap_count"
     test "$tap_failed" = 0
@@ -245,12 +246,21 @@ agent_pid() {
     cut -d ' ' -f 1 "$STATE/sites/local/$(field "$1" worker)/pid"
 }
 
-end_processes() { # end_processes SIGNAL
-    for end_pid in $(processes); do
-        # The subshells of this very pipeline bear the mark too; only what has a life of its own counts.
-        test "$(cut -d' ' -f4 "/proc/$end_pid/stat" 2>/dev/null)" != $$ || test "$end_pid" = "$broker_pid" ||
-            continue
-        kill "-$1" "$end_pid" 2>/dev/null
+# Agents take SIGTERM for "your machine is taken away" and go at once while the broker answers.
+end_agents() {
+    for end_pid in $(agents); do
+        kill -TERM "$end_pid" 2>/dev/null
+    done
+    eventually 3 'test -z "$(agents)"' >/dev/null
+}
+
+# What is left of all that this test has started.  The subshells of this very pipeline bear the mark too;
+# they are our children and end by themselves.
+strays() {
+    for stray in $(processes); do
+        test "$(sed 's/.*) . \([0-9]*\).*/\1/' "/proc/$stray/stat" 2>/dev/null)" != $$ ||
+            test "$stray" = "$broker_pid" || continue
+        process_alive "$stray" && echo "$stray"
     done
 }
 
@@ -258,15 +268,17 @@ clean_up() {
     clean_up_status=$?
     trap - EXIT
     test "$tap_failed" = 0 && test $clean_up_status = 0 || broker_show_log
-    test -z "$broker_pid" || kill -TERM "$broker_pid" 2>/dev/null
     if test -d "$STATE"; then
-        for clean_up_pid in $(agents); do
-            kill -TERM "$clean_up_pid" 2>/dev/null
+        test -z "$broker_pid" || kill -TERM "$broker_pid" 2>/dev/null
+        end_agents
+        for stray in $(strays); do
+            kill -KILL "$stray" 2>/dev/null
         done
-        eventually 5 'test -z "$(agents)" && { test -z "$broker_pid" || ! process_alive $broker_pid; }' >/dev/null
-        end_processes KILL
+        eventually 5 'test -z "$(strays)"' >/dev/null
     fi
-    cd / && rm -rf "$T"
+    cd /
+    umount "$STATE" 2>/dev/null # of the tests that fill a small one
+    rm -rf "$T"
     exit $clean_up_status
 }
 trap clean_up EXIT

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_openstack.c - the pure parts of broker/sites/openstack: login, catalogue, faults, flavors,
+ * quota. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/own.h"
+#include "sites/openstack/openstack.h"
+
+static json_t *parse(const char *text)
+{
+    struct err err = ERR_INIT;
+    json_t *value = json_parse(text, strlen(text), &err);
+
+    if (!value)
+        fail_msg("%s: %s", text, err.text);
+    return value;
+}
+
+/* ---- login ----------------------------------------------------------------------------------- */
+
+static void assert_login(const char *entry, const char *wanted)
+{
+    own_json json_t *merged = parse(entry), *body = NULL, *want = parse(wanted);
+    own_str char *got = NULL;
+    struct cloud cloud;
+    struct err err = ERR_INIT;
+
+    if (cloud_read(merged, NULL, &cloud, &err) < 0)
+        fail_msg("%s", err.text);
+    body = session_login_body(&cloud);
+    got = json_canonical(body);
+    if (!json_equal(body, want))
+        fail_msg("%s", got);
+    cloud_fini(&cloud);
+}
+
+static void each_credential_is_shown_as_keystone_wants_it(void **state)
+{
+    (void)state;
+    assert_login("{\"auth\":{\"auth_url\":\"https://x\",\"username\":\"u\",\"password\":\"p\","
+                 "\"user_domain_name\":\"D\",\"project_name\":\"g\",\"project_domain_id\":\"d\"}}",
+                 "{\"auth\":{\"identity\":{\"methods\":[\"password\"],\"password\":{\"user\":{"
+                 "\"name\":\"u\",\"domain\":{\"name\":\"D\"},\"password\":\"p\"}}},\"scope\":{"
+                 "\"project\":{\"name\":\"g\",\"domain\":{\"id\":\"d\"}}}}}");
+    assert_login("{\"auth\":{\"auth_url\":\"https://x\",\"user_id\":\"7\",\"password\":\"p\","
+                 "\"project_id\":\"9\"}}",
+                 "{\"auth\":{\"identity\":{\"methods\":[\"password\"],\"password\":{\"user\":{"
+                 "\"id\":\"7\",\"password\":\"p\"}}},\"scope\":{\"project\":{\"id\":\"9\"}}}}");
+    assert_login("{\"auth\":{\"auth_url\":\"https://x\",\"application_credential_id\":\"i\","
+                 "\"application_credential_secret\":\"s\",\"project_name\":\"ignored\"}}",
+                 "{\"auth\":{\"identity\":{\"methods\":[\"application_credential\"],"
+                 "\"application_credential\":{\"id\":\"i\",\"secret\":\"s\"}}}}");
+    assert_login("{\"auth\":{\"auth_url\":\"https://x\",\"token\":\"t\"}}",
+                 "{\"auth\":{\"identity\":{\"methods\":[\"token\"],\"token\":{\"id\":\"t\"}}}}");
+}
+
+/* ---- the catalogue --------------------------------------------------------------------------- */
+
+static const char catalogue[] =
+    "[{\"type\":\"compute\",\"endpoints\":["
+    "{\"interface\":\"public\",\"region_id\":\"one\",\"url\":\"http://one\"},"
+    "{\"interface\":\"internal\",\"region_id\":\"one\",\"url\":\"http://in\"},"
+    "{\"interface\":\"public\",\"region\":\"two\",\"url\":\"http://two\"}]},"
+    "{\"type\":\"empty\",\"endpoints\":[]}]";
+
+static void assert_endpoint(const char *type, const char *interface, const char *region,
+                            const char *url, const char *words)
+{
+    own_json json_t *list = parse(catalogue);
+    struct err err = ERR_INIT;
+    own_str char *found = catalogue_find(list, type, interface, region, &err);
+
+    if (url && (!found || strcmp(found, url) != 0))
+        fail_msg("%s, not %s: %s", found ? found : "none", url, err.text);
+    if (!url && (found || !strstr(err.text, words)))
+        fail_msg("'%s' lacks '%s'", err.text, words);
+}
+
+static void an_endpoint_is_of_a_region_and_an_interface(void **state)
+{
+    (void)state;
+    assert_endpoint("compute", "public", NULL, "http://one", NULL);
+    assert_endpoint("compute", "public", "two", "http://two", NULL);
+    assert_endpoint("compute", "internal", "one", "http://in", NULL);
+    assert_endpoint("compute", "internal", "two", NULL, "there is public in region one");
+    assert_endpoint("volume", "public", NULL, NULL, "no service 'volume'");
+    assert_endpoint("empty", "public", NULL, NULL, "no service 'empty'");
+}
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+static void assert_fault(long status, const char *body, enum fault fault, const char *words)
+{
+    struct err err = ERR_INIT;
+
+    assert_int_equal(os_fault("it", status, body, strlen(body), &err), -1);
+    if (err.fault != fault || !strstr(err.text, words))
+        fail_msg("%ld %s: %s, %s", status, body, fault_name(err.fault), err.text);
+}
+
+static void the_words_tell_faults_apart(void **state)
+{
+    (void)state;
+    assert_fault(403, "{\"forbidden\":{\"code\":403,\"message\":\"Quota exceeded for cores\"}}",
+                 FAULT_QUOTA, "it: 403: Quota exceeded for cores");
+    assert_fault(403, "{\"forbidden\":{\"message\":\"Policy doesn't allow it\"}}", FAULT_AUTH,
+                 "Policy");
+    assert_fault(409,
+                 "{\"NeutronError\":{\"type\":\"OverQuota\",\"message\":\"Quota exceeded for "
+                 "resources: ['port'].\"}}",
+                 FAULT_QUOTA, "['port']");
+    assert_fault(409, "{\"conflictingRequest\":{\"message\":\"busy\"}}", FAULT_CONFLICT, "busy");
+    assert_fault(401, "", FAULT_AUTH, "it: 401");
+    assert_fault(404, "{\"itemNotFound\":{\"message\":\"gone\"}}", FAULT_NOT_FOUND, "gone");
+    assert_fault(413, "{\"overLimit\":{\"message\":\"too many requests\"}}", FAULT_THROTTLED,
+                 "many");
+    assert_fault(429, "slow down", FAULT_THROTTLED, "slow down");
+    assert_fault(400, "{\"badRequest\":{\"message\":\"no\"}}", FAULT_INVALID, "no");
+    assert_fault(500, "{\"computeFault\":{\"message\":\"No valid host was found.\"}}",
+                 FAULT_NO_CAPACITY, "No valid host");
+    assert_fault(502, "<html><h1>Bad\n\n  Gateway</h1></html>", FAULT_UNAVAILABLE,
+                 "it: 502: Bad Gateway");
+    assert_fault(504, "{\"trunc", FAULT_UNAVAILABLE, "504");
+    assert_int_equal(os_server_fault("No valid host was found. There are not enough hosts"),
+                     FAULT_NO_CAPACITY);
+    assert_int_equal(os_server_fault("Quota exceeded for volumes"), FAULT_QUOTA);
+    assert_int_equal(os_server_fault("Build of instance aborted"), FAULT_UNAVAILABLE);
+}
+
+/* ---- flavors --------------------------------------------------------------------------------- */
+
+static void assert_gpus(const char *specs, int count, const char *model)
+{
+    own_json json_t *object = parse(specs);
+    own_str char *found = NULL;
+    int got = extra_specs_gpus(object, &found);
+
+    if (got != count || strcmp(found ? found : "", model ? model : "") != 0)
+        fail_msg("%s: %d of %s", specs, got, found ? found : "no model");
+}
+
+static void gpus_are_read_from_extra_specs(void **state)
+{
+    (void)state;
+    assert_gpus("{}", 0, NULL);
+    assert_gpus("{\"resources:CUSTOM_GPU_V100\":\"2\"}", 2, "V100");
+    assert_gpus("{\"resources1:CUSTOM_NVIDIA_A100_80GB\":\"1\"}", 1, "A100-80GB");
+    assert_gpus("{\"resources:VGPU\":\"1\"}", 1, NULL);
+    assert_gpus("{\"resources:VGPU\":\"1\",\"trait:CUSTOM_VGPU_T4\":\"required\"}", 1, "T4");
+    assert_gpus("{\"pci_passthrough:alias\":\"nvidia-v100:4\"}", 4, "V100");
+    assert_gpus("{\"pci_passthrough:alias\":\"a100:1,nvme:2\"}", 1, "A100");
+    assert_gpus("{\"pci_passthrough:alias\":\"smartnic:1\"}", 0, NULL);
+    assert_gpus("{\"resources:CUSTOM_BAREMETAL\":\"1\",\"hw:cpu_policy\":\"dedicated\"}", 0, NULL);
+    assert_gpus("{\"resources:CUSTOM_GPU_V100\":\"many\"}", 0, "V100");
+}
+
+static void the_site_file_knows_better(void **state)
+{
+    struct shape_gpus map = { .shape = "g1", .model = "H100", .count = 8, .memory = 80 };
+    struct site_conf conf = { .gpus = &map, .gpu_count = 1 };
+    own_json json_t *g1 =
+        parse("{\"id\":\"1\",\"name\":\"g1\",\"vcpus\":8,\"ram\":1024,\"disk\":20,"
+              "\"OS-FLV-EXT-DATA:ephemeral\":5,"
+              "\"extra_specs\":{\"resources:VGPU\":\"1\"}}");
+    own_json json_t *off = parse("{\"id\":\"2\",\"name\":\"old\",\"vcpus\":8,\"ram\":1024,"
+                                 "\"OS-FLV-DISABLED:disabled\":true}");
+    struct flavor flavor;
+
+    (void)state;
+    assert_int_equal(flavor_read(g1, &conf, &flavor), 0);
+    assert_int_equal(flavor.gpus, 8);
+    assert_string_equal(flavor.gpu_model, "H100");
+    assert_int_equal(flavor.memory, (int64_t)1 << 30);
+    assert_int_equal(flavor.disk, (int64_t)25 << 30);
+    flavor_fini(&flavor);
+    assert_int_equal(flavor_read(off, &conf, &flavor), -1);
+    flavor_fini(&flavor);
+}
+
+/* ---- quota ----------------------------------------------------------------------------------- */
+
+static void quota_is_split_between_us_and_others(void **state)
+{
+    struct probe probe = { .shapes = NULL };
+
+    (void)state;
+    quota_add(&probe, "cores", 40, 12, 8);
+    quota_add(&probe, "instances", -1, 3, 0);
+    quota_add(&probe, "ports", 10, 2, 5); /* ours were made between the two answers */
+    assert_int_equal(probe.quota_count, 3);
+    assert_int_equal(probe.quotas[0].ours, 8);
+    assert_int_equal(probe.quotas[0].others, 4);
+    assert_int_equal(probe.quotas[1].limit, -1);
+    assert_int_equal(probe.quotas[2].others, 0);
+    probe_free(&probe);
+}
+
+/* ---- user data ------------------------------------------------------------------------------- */
+
+#define BOOT \
+    "{\"url\":\"https://b:1\",\"worker\":\"spillway-1\",\"token\":\"join-me\",\"pin\":\"ab\"}"
+#define SUM "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static char *plain_of(const struct user_data *what)
+{
+    own_buf struct buf text = BUF_INIT(0);
+    own_str char *base64 = NULL;
+    struct err err = ERR_INIT;
+
+    if (user_data_make(what, &base64, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_true(strlen(base64) <= USER_DATA_MOST);
+    assert_int_equal(buf_put_unbase64(&text, base64, strlen(base64)), 0);
+    return buf_take(&text);
+}
+
+static void user_data_is_a_cloud_config(void **state)
+{
+    struct user_data what = { .boot = BOOT, .agent_url = "https://b:1/agent", .sha256 = SUM };
+    own_str char *text = plain_of(&what);
+    own_json json_t *config = NULL, *boot = NULL;
+    const json_t *first;
+
+    (void)state;
+    assert_memory_equal(text, "#cloud-config\n", 14);
+    config = parse(text + 14);
+    assert_int_equal(json_array_size(json_object_get(config, "write_files")), 4);
+    first = json_array_get(json_object_get(config, "write_files"), 0);
+    assert_string_equal(os_text(first, "permissions"), "0600");
+    boot = parse(os_text(first, "content"));
+    assert_string_equal(os_text(boot, "token"), "join-me");
+    assert_true(json_is_true(json_object_get(boot, "poweroff")));
+    assert_non_null(os_text(boot, "dir"));
+    assert_non_null(strstr(text, SUM));
+}
+
+static void coreos_is_told_in_its_own_way(void **state)
+{
+    struct user_data what = {
+        .boot = BOOT, .agent_url = "https://b:1/agent", .sha256 = SUM, .ignition = true
+    };
+    own_str char *text = plain_of(&what);
+    own_json json_t *config = parse(text);
+    const json_t *unit =
+        json_array_get(json_object_get(json_object_get(config, "systemd"), "units"), 0);
+
+    (void)state;
+    assert_string_equal(os_text(json_object_get(config, "ignition"), "version"), "3.0.0");
+    assert_true(json_is_true(json_object_get(unit, "enabled")));
+}
+
+static void user_data_has_bounds(void **state)
+{
+    own_mem char *big = xcalloc(1, 70000);
+    own_str char *boot = NULL, *out = NULL;
+    struct user_data what = { .agent_url = "https://b:1/agent", .sha256 = SUM };
+    struct err err = ERR_INIT;
+
+    (void)state;
+    memset(big, 'x', 69999);
+    what.boot = boot = xasprintf("{\"url\":\"%s\"}", big);
+    assert_int_equal(user_data_make(&what, &out, &err), -1);
+    assert_non_null(strstr(err.text, "65535"));
+    what.boot = BOOT;
+    what.agent_url = "unix:///run/spillway.sock/v1/agent/program";
+    assert_int_equal(user_data_make(&what, &out, &err), -1);
+    assert_non_null(strstr(err.text, "broker.url"));
+    what.agent_url = "https://b:1/'; rm -rf /; '";
+    assert_int_equal(user_data_make(&what, &out, &err), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_credential_is_shown_as_keystone_wants_it),
+        cmocka_unit_test(an_endpoint_is_of_a_region_and_an_interface),
+        cmocka_unit_test(the_words_tell_faults_apart),
+        cmocka_unit_test(gpus_are_read_from_extra_specs),
+        cmocka_unit_test(the_site_file_knows_better),
+        cmocka_unit_test(quota_is_split_between_us_and_others),
+        cmocka_unit_test(user_data_is_a_cloud_config),
+        cmocka_unit_test(coreos_is_told_in_its_own_way),
+        cmocka_unit_test(user_data_has_bounds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -313,6 +313,20 @@ struct caller *auth_session(struct auth *auth, const char *token, const char *ad
     return caller;
 }
 
+int auth_booting(struct auth *auth, const char *token, const char *address, struct err *err)
+{
+    unsigned char hash[SHA256_BYTES];
+    enum worker_state state;
+    int64_t worker;
+
+    if (hash_token(token, hash, err) == 0 &&
+        (store_worker_session(auth->store, hash, &worker, &state, NULL) == 0 ||
+         store_worker_join_token(auth->store, hash, &worker, err) == 0))
+        return 0;
+    refused(auth, "join token", address, err);
+    return -1;
+}
+
 int auth_rate(struct auth *auth, const char *who, struct err *err)
 {
     if (rate_take(auth->requests, who, 1, clock_mono_ms()))

@@ -48,6 +48,9 @@ struct caller *auth_token(struct auth *auth, const char *token, const char *addr
 /* By a worker's session. */
 struct caller *auth_session(struct auth *auth, const char *token, const char *address,
                             struct err *err);
+/* By a worker's session, or by a join token that was not used yet, and is not by this.  Reads the
+ * database. */
+int auth_booting(struct auth *auth, const char *token, const char *address, struct err *err);
 /* Someone at `address` was refused for not being who they should be. */
 void auth_failed(struct auth *auth, const char *address);
 /* FAULT_THROTTLED when `address` failed too often of late. */

@@ -132,19 +132,26 @@ static int choose_range(struct request *request, int64_t size, int64_t *first, i
     return 0;
 }
 
-int blob_reply(struct request *request, const char *sha256, struct err *err)
+int file_reply(struct request *request, int *fd, int64_t size, struct err *err)
 {
-    int64_t size = 0, first, length;
-    own_fd int fd = store_blob_open(request->api->store, sha256, &size, err);
     struct MHD_Response *response;
+    int64_t first, length;
     unsigned status;
 
-    if (fd < 0 || choose_range(request, size, &first, &length, &status, err) < 0)
+    if (choose_range(request, size, &first, &length, &status, err) < 0)
         return -1;
-    response = MHD_create_response_from_fd_at_offset64((uint64_t)length, fd, (uint64_t)first);
+    response = MHD_create_response_from_fd_at_offset64((uint64_t)length, *fd, (uint64_t)first);
     if (!response)
         return err_set(err, FAULT_INTERNAL, "cannot answer with a file");
-    take_fd(&fd);
+    take_fd(fd);
     reply_header(request, "Accept-Ranges", "bytes");
     return reply_response(request, status, "application/octet-stream", response);
+}
+
+int blob_reply(struct request *request, const char *sha256, struct err *err)
+{
+    int64_t size = 0;
+    own_fd int fd = store_blob_open(request->api->store, sha256, &size, err);
+
+    return fd < 0 ? -1 : file_reply(request, &fd, size, err);
 }

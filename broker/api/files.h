@@ -20,6 +20,8 @@ int incoming_put(struct request *request, const void *data, size_t length, struc
 /* All of this request's body is there: 200 {"size": N}, or 201 when that was the last piece. */
 int incoming_end(struct request *request, struct err *err);
 
+/* The reply is the file, which is taken, or the range of it that was asked for. */
+int file_reply(struct request *request, int *fd, int64_t size, struct err *err);
 /* The reply is the blob, or the range of it that was asked for. */
 int blob_reply(struct request *request, const char *sha256, struct err *err);
 

@@ -41,7 +41,7 @@ handler openapi_get;
 /* agent.c */
 handler agent_join, agent_sync;
 /* program.c */
-handler agent_program_get;
+handler agent_program_get, agent_binary_get;
 /* attempts.c */
 handler attempt_log_put, attempt_output_put, attempt_output_head, agent_blob_get;
 body_sink attempt_log_sink, attempt_output_sink;

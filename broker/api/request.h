@@ -74,6 +74,9 @@ struct request {
     void (*free_state)(void *state);
 };
 
+/* NULL: no Authorization was sent.  "": one, but not as a bearer token. */
+const char *request_bearer(struct request *request);
+
 /* ---- replies */
 
 /* The reply is `value`, which is taken. */

@@ -17,6 +17,7 @@ const struct route api_routes[] = {
     { "POST", "/v1/agent/sync", ACCESS_AGENT, 0, WIRE_BODY_MOST, .handle = agent_sync },
     { "POST", "/v1/agent/join", ACCESS_PUBLIC, ROUTE_POOL, 2 * SMALL, .handle = agent_join },
     { "GET", "/v1/agent/program", ACCESS_PUBLIC, ROUTE_POOL, .handle = agent_program_get },
+    { "GET", "/v1/agent/binary/{arch}", ACCESS_PUBLIC, ROUTE_POOL, .handle = agent_binary_get },
     { "PUT", "/v1/attempts/{id}/log/{stream}", ACCESS_AGENT, 0, WIRE_PIECE_MOST, attempt_log_put,
       attempt_log_sink, QUERY("offset") },
     { "PUT", "/v1/attempts/{id}/outputs/{path*}", ACCESS_AGENT, ROUTE_POOL, WIRE_PIECE_MOST,

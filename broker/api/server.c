@@ -241,8 +241,7 @@ static int read_query(struct request *request, struct err *err)
     return adding.rc;
 }
 
-/* NULL: none was sent.  "": sent, but not as a bearer token. */
-static const char *bearer(struct request *request)
+const char *request_bearer(struct request *request)
 {
     const char *value = header(request, "Authorization");
 
@@ -257,7 +256,7 @@ static const char *bearer(struct request *request)
 static struct caller *who_calls(struct request *request, struct err *err)
 {
     struct auth *auth = request->api->auth;
-    const char *token = bearer(request);
+    const char *token = request_bearer(request);
 
     if (request->route->access == ACCESS_PUBLIC)
         return request->peer->caller ? caller_ref(request->peer->caller)

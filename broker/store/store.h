@@ -338,6 +338,9 @@ int store_worker_join(struct store *store, struct join *join, struct err *err);
 /* Whose session is this?  Worker id and state; FAULT_AUTH: no one's. */
 int store_worker_session(struct store *store, const unsigned char hash[SHA256_BYTES], int64_t *id,
                          enum worker_state *state, struct err *err);
+/* Whose join token is this, that was not used yet?  It is not used up.  FAULT_AUTH: no one's. */
+int store_worker_join_token(struct store *store, const unsigned char hash[SHA256_BYTES],
+                            int64_t *id, struct err *err);
 int store_worker_set(struct store *store, int64_t id, enum worker_state state, enum reason reason,
                      const char *detail, struct err *err);
 /* A listing taken at `at_ms` did not show the worker (destroying ones).  Two such, `apart_ms`

@@ -15,6 +15,8 @@ static const char GET_WORKER[] = "SELECT " WORKER_COLUMNS " FROM workers w WHERE
 static const char FIND_WORKER[] = "SELECT " WORKER_COLUMNS " FROM workers w WHERE w.name = ?";
 static const char GET_JOIN[] = "SELECT id, state, joined, join_nonce, join_hash FROM workers "
                                "WHERE name = ?";
+static const char FIND_JOIN[] = "SELECT id FROM workers WHERE state < 6 AND state <> 5 "
+                                "AND joined = 0 AND join_hash = ?";
 static const char SET_JOINED[] = "UPDATE workers SET state = ?2, joined = ?3, join_nonce = ?4,"
                                  " session_hash = ?5, facts = ?6 WHERE id = ?1";
 static const char SET_STATE[] = "UPDATE workers SET state = ?2, reason = ?3, detail = ?4,"
@@ -311,6 +313,17 @@ int store_worker_join(struct store *store, struct join *join, struct err *err)
                             .join = join };
 
     return (int)writer_call(store, &op.op, err);
+}
+
+int store_worker_join_token(struct store *store, const unsigned char hash[SHA256_BYTES],
+                            int64_t *id, struct err *err)
+{
+    own_reader struct reader reader = { store, reader_take(store, err) };
+
+    if (!reader.db ||
+        db_int(reader.db, 0, id, err, FIND_JOIN, "b", (const void *)hash, (size_t)SHA256_BYTES) < 0)
+        return -1;
+    return *id ? 0 : err_set(err, FAULT_AUTH, "no worker has this join token, or it was used");
 }
 
 static int state_write(struct tx *tx, struct worker_row *row, enum worker_state state,

@@ -67,7 +67,8 @@
  *      is answered 201 once hash and size agree, 422 when they do not (start again at 0).
  *      HEAD of the same path: "Upload-Offset: N".  Content the broker already has is 201 at once.
  *   GET /v1/blobs/{sha256}    with Range; only what this worker's attempts name as inputs.
- *   GET /v1/agent/binary/{arch}   the agent itself; with a join token.
+ *   GET /v1/agent/binary/{arch}   the agent itself, with "Spillway-Agent-Sha256"; with a join token that was
+ *      not used yet, or a session.  Range works.
  */
 #ifndef SPILLWAY_WIRE_H
 #define SPILLWAY_WIRE_H

@@ -71,6 +71,59 @@ static long call(struct world *w, const struct agent *agent, const char *method,
         w, (struct ask){ .method = method, .path = path, .body = body, .token = agent->session });
 }
 
+/* The agent's program lies beside the daemon's, here beside the test's. */
+static char *lay_program(const char *suffix, const char *text)
+{
+    char self[400] = "";
+    own_buf struct buf out = BUF_INIT(0);
+    struct err err = ERR_INIT;
+    char *path;
+
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    *strrchr(self, '/') = '\0';
+    path = xasprintf("%s/spillway-agent%s", self, suffix);
+    if (io_replace_file(path, 0755, text, strlen(text), &err) < 0)
+        fail_msg("%s", err.text);
+    return path;
+}
+
+static void the_program_is_for_who_may_join(void **state)
+{
+    own_str char *plain = lay_program("", "this machine's");
+    own_str char *other = lay_program("-riscv64", "another's");
+    struct world *w = *state;
+    struct new_worker worker = { .site = "nowhere", .shape = "any", .name_stem = "boots" };
+    own_str char *user = new_token(w, "alice", "user", "");
+    struct ask fetch = { .method = "GET", .path = "/v1/agent/binary/riscv64", .token = "join-me" };
+    char hex[SHA256_HEX];
+    struct agent a;
+
+    sha256_of("join-me", 7, worker.join_hash);
+    assert_int_equal(store_worker_add(broker_store(w->broker), &worker, NULL), 0);
+    for (int again = 0; again < 2; again++) { /* it is not used up */
+        assert_int_equal(ask(w, fetch), 200);
+        assert_string_equal(buf_text(&w->body), "another's");
+        sha256_hex_of("another's", 9, hex);
+        assert_non_null(strstr(buf_text(&w->head), hex));
+    }
+    fetch.header = "Range: bytes=2-4";
+    assert_int_equal(ask(w, fetch), 206);
+    assert_string_equal(buf_text(&w->body), "oth");
+    assert_int_equal(get_as(w, "join-me", "/v1/agent/binary/vax"), 404);
+    assert_int_equal(get_as(w, "join-me", "/v1/agent/binary/..%2fspillwayd"), 404);
+    assert_int_equal(get(w, "/v1/agent/program"), 200);
+    assert_string_equal(buf_text(&w->body), "this machine's");
+
+    assert_int_equal(get(w, "/v1/agent/binary/riscv64"), 403);
+    assert_int_equal(get_as(w, "join-us", "/v1/agent/binary/riscv64"), 403);
+    assert_int_equal(get_as(w, user, "/v1/agent/binary/riscv64"), 403);
+    join(w, &a, "join-then");
+    assert_int_equal(get_as(w, "join-then", "/v1/agent/binary/riscv64"), 403);
+    assert_int_equal(get_as(w, a.session, "/v1/agent/binary/riscv64"), 200);
+    unlink(plain);
+    unlink(other);
+}
+
 static void logs_go_on_where_they_stopped(void **state)
 {
     struct world *w = *state;
@@ -258,10 +311,15 @@ static void an_agent_that_hangs_up_is_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(logs_go_on_where_they_stopped),        TEST(another_workers_attempt_is_out_of_reach),
-        TEST(sessions_and_tokens_are_not_the_same), TEST(a_join_token_works_once),
-        TEST(outputs_are_resumable_and_verified),   TEST(outputs_stay_below_the_job),
-        TEST(a_sync_that_has_nothing_waits),        TEST(an_agent_that_hangs_up_is_forgotten),
+        TEST(the_program_is_for_who_may_join),
+        TEST(logs_go_on_where_they_stopped),
+        TEST(another_workers_attempt_is_out_of_reach),
+        TEST(sessions_and_tokens_are_not_the_same),
+        TEST(a_join_token_works_once),
+        TEST(outputs_are_resumable_and_verified),
+        TEST(outputs_stay_below_the_job),
+        TEST(a_sync_that_has_nothing_waits),
+        TEST(an_agent_that_hangs_up_is_forgotten),
     };
 
     return run_all(tests, array_len(tests));

@@ -83,7 +83,8 @@ check_libraries() {
     done
 }
 
-# check_words PATTERN WORDS FOLDER: in strings, outside that folder
+# check_words PATTERN WORDS FOLDER: in strings, outside that folder.  conf/site.c is let off the drivers' names:
+# the defaults of a site file say which kinds of site stand near.
 check_words() {
     # shellcheck disable=SC2046
     grep -nE "$1" $(sources | grep -v "^$3/") /dev/null | sed "s|^\([^:]*:[0-9]*\):.*|\1: $2|"
@@ -112,7 +113,7 @@ found=$(
     check_libraries
     check_words '"[^"]*\<(SELECT|INSERT INTO|DELETE FROM|CREATE TABLE|PRAGMA)\>' "SQL is for broker/store alone" broker/store
     check_words '\<(openstack|kubernetes|slurm|heat|magnum|local)_driver\>|"(openstack|kubernetes|slurm|heat|magnum)"' \
-        "a driver's name is for broker/sites alone" broker/sites
+        "a driver's name is for broker/sites alone" broker/sites | grep -v '^broker/conf/site\.c:'
     check_size
     check_spdx
 )

@@ -10,54 +10,7 @@
 
 #include "base/json.h"
 #include "base/own.h"
-
-static uint64_t task_key(int64_t job, int64_t position)
-{
-    return (uint64_t)job << 24 | (uint64_t)position; /* JOB_TASKS_MOST < 2^24 */
-}
-
-static bool is_active(enum task_state state)
-{
-    return state == TASK_LEASED || state == TASK_RUNNING || state == TASK_UNREACHABLE ||
-           state == TASK_COMPLETING;
-}
-
-/* ---- things to do
- * ------------------------------------------------------------------------------------ */
-
-static struct todo_item *todo_add(struct queue_todo *todo)
-{
-    if (todo->count == todo->room) {
-        todo->room = todo->room ? todo->room * 2 : 16;
-        todo->items = xrealloc(todo->items, todo->room * sizeof *todo->items);
-    }
-    memset(&todo->items[todo->count], 0, sizeof *todo->items);
-    return &todo->items[todo->count++];
-}
-
-void queue_todo_free(struct queue_todo *todo)
-{
-    free(todo->items);
-    memset(todo, 0, sizeof *todo);
-}
-
-static void todo_end(struct queue_todo *todo, int64_t job, int64_t index, enum reason reason)
-{
-    struct todo_item *item = todo_add(todo);
-
-    item->kind = TODO_END_TASKS;
-    item->target = (struct target){ .job = job, .index = index };
-    item->reason = reason;
-}
-
-static void todo_outcome(struct queue_todo *todo, const struct dependency_row *row, int64_t index)
-{
-    struct todo_item *item = todo_add(todo);
-
-    item->kind = TODO_OUTCOME;
-    item->target = (struct target){ .job = row->on_job, .index = index };
-    item->dependency = *row;
-}
+#include "queue_parts.h"
 
 /* ---- life of the objects
  * ----------------------------------------------------------------------------- */
@@ -105,26 +58,6 @@ static void parts_free(struct queue *queue, struct qparts *of)
     map_fini(&of->beyond);
     index_set_free(&of->array);
     free(of);
-}
-
-static struct each_wait *each_of(const struct qjob *job)
-{
-    return job->parts ? job->parts->each : NULL;
-}
-
-static int64_t beyond_count(const struct qjob *job)
-{
-    return job->parts ? (int64_t)job->parts->beyond.count : 0;
-}
-
-static bool is_beyond(const struct qjob *job, int64_t position)
-{
-    return job->parts && map_get(&job->parts->beyond, (uint64_t)position + 1);
-}
-
-static bool begins_later(const struct qjob *job)
-{
-    return job->parts && heap_has(&job->parts->begin);
 }
 
 static void job_free(struct queue *queue, struct qjob *job)

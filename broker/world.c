@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/own.h"
+#include "caps.h"
 #include "sched/share.h"
 
 /* The part of a class that its description fixes, in the scheduler's words. */
@@ -39,12 +40,11 @@ struct world {
     uint64_t configuration; /* changes with world_configure */
     uint64_t pass, last_generation;
     struct names names;
-    struct map classes;         /* id -> struct wclass */
-    struct map boots;           /* key -> struct wboot */
-    struct map shares;          /* key -> struct wshare */
-    struct map runs;            /* class id -> learned text waiting for its class */
-    struct named_limit *limits; /* those configured, and those that jobs name */
-    size_t limit_count;
+    struct map classes; /* id -> struct wclass */
+    struct map boots;   /* key -> struct wboot */
+    struct map shares;  /* key -> struct wshare */
+    struct map runs;    /* class id -> learned text waiting for its class */
+    struct caps caps;   /* those configured, and those that jobs name */
     struct room whole;  /* of all sites together, for shares */
     struct arena arena; /* of the snapshot */
     struct sched_snapshot snapshot;
@@ -92,36 +92,10 @@ void world_free(struct world *world)
     map_fini(&world->boots);
     map_fini(&world->shares);
     map_fini(&world->runs);
-    for (size_t i = 0; i < world->limit_count; i++)
-        free(world->limits[i].name);
-    free(world->limits);
+    caps_free(&world->caps);
     names_free(&world->names);
     arena_free(&world->arena);
     free(world);
-}
-
-/* The place of a named limit.  One that no configuration names is found here first, and lets one
- * task run at a time: the name was meant to hold something back. */
-static int limit_place(struct world *world, const char *name)
-{
-    for (size_t i = 0; i < world->limit_count; i++)
-        if (strcmp(world->limits[i].name, name) == 0)
-            return (int)i;
-    world->limits = xrealloc(world->limits, (world->limit_count + 1) * sizeof *world->limits);
-    world->limits[world->limit_count] = (struct named_limit){ .name = xstrdup(name), .most = 1 };
-    return (int)world->limit_count++;
-}
-
-static void read_limits(struct world *world)
-{
-    for (size_t i = 0; i < world->limit_count; i++)
-        world->limits[i].most = 1;
-    for (size_t i = 0; i < world->conf->limit_count; i++) {
-        /* First the place, then the list: a new name moves it. */
-        int place = limit_place(world, world->conf->limits[i].name);
-
-        world->limits[place].most = world->conf->limits[i].most;
-    }
 }
 
 void world_configure(struct world *world, const struct broker_conf *conf, struct site *const *sites,
@@ -131,7 +105,7 @@ void world_configure(struct world *world, const struct broker_conf *conf, struct
     world->sites = sites;
     world->site_count = site_count < SCHED_SITES_MOST ? site_count : SCHED_SITES_MOST;
     world->configuration++;
-    read_limits(world);
+    caps_configure(&world->caps, conf);
 }
 
 /* ---- classes
@@ -185,14 +159,14 @@ static const struct sched_option *options_of(struct world *world, struct wclass 
     return options;
 }
 
-static const struct sched_limit_use *limits_of(struct world *world, struct wclass *wclass)
+static const struct sched_limit_use *uses_of(struct world *world, struct wclass *wclass,
+                                             size_t *count)
 {
-    const struct job_spec *spec = &wclass->class->spec;
-    struct sched_limit_use *uses = arena_alloc(&wclass->arena, spec->limit_count * sizeof *uses);
+    const struct qclass *class = wclass->class;
+    size_t room = class->spec.limit_count + CAPS_RULES;
+    struct sched_limit_use *uses = arena_alloc(&wclass->arena, room * sizeof *uses);
 
-    for (size_t i = 0; i < spec->limit_count; i++)
-        uses[i] = (struct sched_limit_use){ .limit = limit_place(world, spec->limits[i].name),
-                                            .count = spec->limits[i].count };
+    *count = caps_of(&world->caps, world->conf, &class->spec, class->project, class->user, uses);
     return uses;
 }
 
@@ -217,10 +191,9 @@ static void wclass_fix(struct world *world, struct wclass *wclass)
         .cloud_act_free = spec->placement.cloud_act_free,
         .objective = spec->placement.objective,
         .priority = spec->priority,
-        .limits = limits_of(world, wclass),
-        .limit_count = spec->limit_count,
         .cost_left = -1,
     };
+    fixed->limits = uses_of(world, wclass, &fixed->limit_count);
     fixed->jurisdictions =
         numbers_of(world, &wclass->arena, spec->placement.jurisdiction, &fixed->jurisdiction_count);
     wclass->made = world->configuration;
@@ -722,13 +695,19 @@ void world_forget(struct world *world, const struct qclass *class)
 
 static void put_limits(struct world *world, struct queue *queue)
 {
-    struct sched_limit *limits = arena_alloc(&world->arena, world->limit_count * sizeof *limits);
+    struct sched_limit *limits;
     struct qclass *class;
 
-    for (size_t i = 0; i < world->limit_count; i++)
-        limits[i] = (struct sched_limit){ .name = world->limits[i].name,
-                                          .capacity = world->limits[i].most };
-    for (size_t i = 0; world->limit_count && (class = map_next(&queue->classes, &i));) {
+    /* First the classes, then the list: what one of them names for the first time makes it longer.
+     */
+    for (size_t i = 0; (class = map_next(&queue->classes, &i));)
+        if (class->active)
+            wclass_get(world, class);
+    limits = arena_alloc(&world->arena, world->caps.count * sizeof *limits);
+    for (size_t i = 0; i < world->caps.count; i++)
+        limits[i] = (struct sched_limit){ .name = world->caps.list[i].name,
+                                          .capacity = world->caps.list[i].most };
+    for (size_t i = 0; world->caps.count && (class = map_next(&queue->classes, &i));) {
         const struct wclass *wclass = class->active ? wclass_get(world, class) : NULL;
 
         for (size_t u = 0; wclass && u < wclass->fixed.limit_count; u++)
@@ -736,7 +715,7 @@ static void put_limits(struct world *world, struct queue *queue)
                 class->active * wclass->fixed.limits[u].count;
     }
     world->snapshot.limits = limits;
-    world->snapshot.limit_count = world->limit_count;
+    world->snapshot.limit_count = world->caps.count;
 }
 
 const struct sched_snapshot *world_build(struct world *world, struct queue *queue,

@@ -34,6 +34,16 @@ static bool list_task(void *arg, const struct ls_row *row)
     return true;
 }
 
+static int read_order(const struct query *query, bool *newest_first, struct err *err)
+{
+    const char *order = query_get(query, "order");
+
+    *newest_first = order && strcmp(order, "desc") == 0;
+    if (!order || *newest_first || strcmp(order, "asc") == 0)
+        return 0;
+    return err_set(err, FAULT_INVALID, "order: asc (oldest first) or desc (newest first)");
+}
+
 static int read_filter(struct request *request, struct ls_filter *filter, struct err *err)
 {
     const struct query *query = &request->query;
@@ -42,7 +52,8 @@ static int read_filter(struct request *request, struct ls_filter *filter, struct
     if (query_bool(query, "all", &filter->all, err) < 0 ||
         query_states(query, "state", &filter->states, err) < 0 ||
         query_i64(query, "job", 1, INT64_MAX, &filter->job, err) < 0 ||
-        query_i64(query, "limit", 1, LIST_MOST, &filter->limit, err) < 0)
+        query_i64(query, "limit", 1, LIST_MOST, &filter->limit, err) < 0 ||
+        read_order(query, &filter->newest_first, err) < 0)
         return -1;
     request->fault_status = 0;
     filter->all |= (filter->states & STATES_ENDED) != 0;

@@ -26,7 +26,8 @@ const struct route api_routes[] = {
       .handle = attempt_output_head, .query = QUERY("sha256", "size") },
 
     { "GET", "/v1/jobs", ACCESS_USER, ROUTE_POOL, .handle = jobs_list,
-      .query = QUERY("all", "state", "name", "project", "user", "job", "limit", "cursor") },
+      .query =
+          QUERY("all", "state", "name", "project", "user", "job", "limit", "order", "cursor") },
     { "GET", "/v1/jobs/{id}", ACCESS_USER, ROUTE_POOL, .handle = job_show },
     { "POST", "/v1/jobs/{id}/cancel", ACCESS_USER, ROUTE_POOL, EMPTY, .handle = job_cancel },
     { "POST", "/v1/jobs/{id}/hold", ACCESS_USER, ROUTE_POOL, EMPTY, .handle = job_hold },

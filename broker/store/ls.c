@@ -9,24 +9,43 @@
 
 #define SLICE 200 /* ids read at once */
 
-#define JOBS_FROM " FROM jobs j WHERE j.id >= ?1 "
+#define JOBS_UP   " FROM jobs j WHERE j.id >= ?1 "
+#define JOBS_DOWN " FROM jobs j WHERE j.id <= ?1 "
+#define UP        0
+#define DOWN      1 /* newest first: the places of these in the tables below */
 
-static const char LS_OPEN[] = "SELECT " JOB_COLUMNS JOBS_FROM "AND j.finished = 0 ORDER BY j.id";
-static const char LS_ALL[] = "SELECT " JOB_COLUMNS JOBS_FROM "ORDER BY j.id";
+static const char LS_OPEN[2][600] = {
+    "SELECT " JOB_COLUMNS JOBS_UP "AND j.finished = 0 ORDER BY j.id",
+    "SELECT " JOB_COLUMNS JOBS_DOWN "AND j.finished = 0 ORDER BY j.id DESC",
+};
+static const char LS_ALL[2][600] = {
+    "SELECT " JOB_COLUMNS JOBS_UP "ORDER BY j.id",
+    "SELECT " JOB_COLUMNS JOBS_DOWN "ORDER BY j.id DESC",
+};
 static const char LS_ONE[] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = ?1";
 /* An index holds these: (user or project, ended or not, id). */
-static const char LS_OF_USER[] = "SELECT id FROM jobs WHERE user = ?1 AND (finished > 0) = ?2 "
-                                 "AND id >= ?3 ORDER BY id LIMIT ?4";
-static const char LS_OF_PROJECT[] =
+static const char LS_OF_USER[2][200] = {
+    "SELECT id FROM jobs WHERE user = ?1 AND (finished > 0) = ?2 "
+    "AND id >= ?3 ORDER BY id LIMIT ?4",
+    "SELECT id FROM jobs WHERE user = ?1 AND (finished > 0) = ?2 "
+    "AND id <= ?3 ORDER BY id DESC LIMIT ?4",
+};
+static const char LS_OF_PROJECT[2][200] = {
     "SELECT id FROM jobs WHERE project = ?1 AND (finished > 0) = ?2 "
-    "AND id >= ?3 ORDER BY id LIMIT ?4";
-static const char LS_TASKS_OPEN[] =
-    "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx > ?2 AND t.state < 6 ORDER BY t.idx";
-static const char LS_TASKS_ALL[] =
-    "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx > ?2 ORDER BY t.idx";
+    "AND id >= ?3 ORDER BY id LIMIT ?4",
+    "SELECT id FROM jobs WHERE project = ?1 AND (finished > 0) = ?2 "
+    "AND id <= ?3 ORDER BY id DESC LIMIT ?4",
+};
+static const char LS_TASKS_OPEN[2][600] = {
+    "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx > ?2 AND t.state < 6 ORDER BY t.idx",
+    "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx < ?2 AND t.state < 6 ORDER BY t.idx DESC",
+};
+static const char LS_TASKS_ALL[2][600] = {
+    "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx > ?2 ORDER BY t.idx",
+    "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx < ?2 ORDER BY t.idx DESC",
+};
 
-/* A place between two lines: behind task `index` of `job`; IN_REST: behind its tasks, at its rest.
- */
+/* A line: task `index` of `job`, or at AT_REST its rest, which stands behind its tasks. */
 struct place {
     int64_t job, index;
 };
@@ -40,8 +59,9 @@ struct ls {
     void *arg;
     unsigned states; /* wanted */
     bool open_only;  /* no ended task is wanted */
+    int order;       /* UP or DOWN */
     int64_t left;
-    struct place place; /* behind the last line given */
+    struct place place; /* the last line given */
     bool full;          /* the limit was reached, or the caller has enough */
 };
 
@@ -89,7 +109,8 @@ static void ls_give(struct ls *ls, const struct ls_row *row, int64_t index)
 static int ls_tasks(struct ls *ls, struct ls_row *row, int64_t after, struct err *err)
 {
     own_stmt sqlite3_stmt *stmt =
-        db_query(ls->db, ls->open_only ? LS_TASKS_OPEN : LS_TASKS_ALL, "ii", row->job.id, after);
+        db_query(ls->db, (ls->open_only ? LS_TASKS_OPEN : LS_TASKS_ALL)[ls->order], "ii",
+                 row->job.id, after);
     int rc = 1;
 
     while (!ls->full && (rc = db_step(ls->db, stmt, err)) > 0) {
@@ -119,17 +140,22 @@ static int ls_job(struct ls *ls, sqlite3_stmt *stmt, const struct place *from, s
 {
     struct ls_row row = { 0 };
     int64_t task_rows = col_int(stmt, JOB_TASK_ROWS);
-    int64_t after;
+    bool begun; /* `from` lies in it */
 
     job_row_read(stmt, &row.job);
     if (!ls_wants_job(ls->filter, &row.job))
         return 0;
-    after = row.job.id == from->job ? from->index : BEFORE_ALL;
-    if (after == AT_REST)
-        return 0;
-    if (task_rows && ls_tasks(ls, &row, after, err) < 0)
+    begun = row.job.id == from->job;
+    if (ls->order == DOWN && !begun)
+        ls_rest(ls, &row, row.job.tasks - task_rows);
+    if (task_rows && !ls->full &&
+        ls_tasks(ls, &row,
+                 begun             ? from->index
+                 : ls->order == UP ? BEFORE_ALL
+                                   : AT_REST,
+                 err) < 0)
         return -1;
-    if (!ls->full)
+    if (ls->order == UP && !ls->full && !(begun && from->index == AT_REST))
         ls_rest(ls, &row, row.job.tasks - task_rows);
     return 0;
 }
@@ -145,21 +171,32 @@ struct source {
     int count, at;
 };
 
-/* The first id that was not taken yet; INT64_MAX at the end. */
+/* No further id, and what follows the last one. */
+static int64_t at_end(const struct ls *ls)
+{
+    return ls->order == UP ? INT64_MAX : 0;
+}
+
+static int64_t next_to(const struct ls *ls, int64_t id)
+{
+    return ls->order == UP ? id + 1 : id - 1;
+}
+
+/* The first id that was not taken yet, or at_end(). */
 static int source_head(const struct ls *ls, struct source *source, int64_t *id, struct err *err)
 {
     own_stmt sqlite3_stmt *stmt = NULL;
     int rc = 0;
 
-    if (source->at == source->count && source->next < INT64_MAX) {
+    if (source->at == source->count && source->next != at_end(ls)) {
         source->at = source->count = 0;
         stmt = db_query(ls->db, source->sql, "tiii", source->value, source->has_ended, source->next,
                         (int64_t)SLICE);
         while ((rc = db_step(ls->db, stmt, err)) > 0)
             source->ids[source->count++] = col_int(stmt, 0);
-        source->next = source->count < SLICE ? INT64_MAX : source->ids[SLICE - 1] + 1;
+        source->next = source->count < SLICE ? at_end(ls) : next_to(ls, source->ids[SLICE - 1]);
     }
-    *id = source->at < source->count ? source->ids[source->at] : INT64_MAX;
+    *id = source->at < source->count ? source->ids[source->at] : at_end(ls);
     return rc;
 }
 
@@ -167,13 +204,13 @@ static int source_head(const struct ls *ls, struct source *source, int64_t *id, 
 static int sources_next(const struct ls *ls, struct source *sources, size_t count, int64_t *id,
                         struct err *err)
 {
-    *id = INT64_MAX;
+    *id = at_end(ls);
     for (size_t i = 0; i < count; i++) {
         int64_t head;
 
         if (source_head(ls, &sources[i], &head, err) < 0)
             return -1;
-        if (head < *id)
+        if (ls->order == UP ? head < *id : head > *id)
             *id = head;
     }
     for (size_t i = 0; i < count; i++)
@@ -211,12 +248,12 @@ static struct source *sources_of(const struct ls *ls, size_t *count)
         projects++;
     sources = xcalloc(2 * (projects + 1), sizeof *sources);
     if (filter->project) {
-        *count = sources_add(ls, sources, LS_OF_PROJECT, filter->project);
+        *count = sources_add(ls, sources, LS_OF_PROJECT[ls->order], filter->project);
         return sources;
     }
-    *count = sources_add(ls, sources, LS_OF_USER, filter->user);
+    *count = sources_add(ls, sources, LS_OF_USER[ls->order], filter->user);
     for (size_t i = 0; i < projects; i++)
-        *count += sources_add(ls, sources + *count, LS_OF_PROJECT, filter->projects[i]);
+        *count += sources_add(ls, sources + *count, LS_OF_PROJECT[ls->order], filter->projects[i]);
     return sources;
 }
 
@@ -226,7 +263,7 @@ static int ls_sources(struct ls *ls, struct source *sources, size_t count, const
     int64_t id;
     int rc = sources_next(ls, sources, count, &id, err);
 
-    for (; rc == 0 && id < INT64_MAX && !ls->full;
+    for (; rc == 0 && id != at_end(ls) && !ls->full;
          rc = sources_next(ls, sources, count, &id, err)) {
         own_stmt sqlite3_stmt *stmt = db_query(ls->db, LS_ONE, "i", id);
 
@@ -241,7 +278,7 @@ static sqlite3_stmt *ls_query(const struct ls *ls, int64_t from)
 {
     if (ls->filter->job)
         return db_query(ls->db, LS_ONE, "i", ls->filter->job);
-    return db_query(ls->db, ls->open_only ? LS_OPEN : LS_ALL, "i", from);
+    return db_query(ls->db, (ls->open_only ? LS_OPEN : LS_ALL)[ls->order], "i", from);
 }
 
 static int ls_run(struct ls *ls, struct err *err)
@@ -270,7 +307,8 @@ int store_ls(struct store *store, const struct ls_filter *filter, store_ls_each 
                      .each = each,
                      .arg = arg,
                      .left = filter->limit,
-                     .place = { 0, BEFORE_ALL } };
+                     .order = filter->newest_first ? DOWN : UP,
+                     .place = { filter->newest_first ? INT64_MAX : 0, BEFORE_ALL } };
     int rc;
 
     if (!reader.db)

@@ -283,10 +283,12 @@ struct ls_filter {
     const char *const *projects; /* with `user`: also jobs of these projects; NULL-terminated */
     int64_t job;                 /* 0: any */
     int64_t limit;
-    const char *cursor; /* of an earlier answer, or NULL */
+    bool newest_first;
+    const char *cursor; /* of an earlier answer, or NULL; it is a place, good for both orders */
 };
 typedef bool store_ls_each(void *arg, const struct ls_row *row);
-/* Newest jobs last.  `cursor` gets the place to go on from, empty at the end. */
+/* Newest jobs last, or all of that backwards.  `cursor` gets the place to go on from, empty at the
+ * end. */
 int store_ls(struct store *store, const struct ls_filter *filter, store_ls_each *each, void *arg,
              struct buf *cursor, struct err *err);
 

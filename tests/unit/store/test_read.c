@@ -104,6 +104,81 @@ static void pages_join_without_a_seam(void **state)
     }
 }
 
+/* The lines of a list, the last one first. */
+static void turn(const char *text, struct buf *out)
+{
+    own_str char *copy = xstrdup(text);
+    size_t length = strlen(copy);
+
+    while (length) {
+        copy[--length] = '\0'; /* the blank that ends the last word */
+        while (length && copy[length - 1] != ' ')
+            length--;
+        buf_printf(out, "%s ", copy + length);
+    }
+}
+
+/* The same lines backwards, page by page; and from a place in one order on in the other. */
+static void newest_first_is_the_list_backwards(void **state)
+{
+    struct fixture *f = *state;
+    int64_t worker = worker_ready(f, "w");
+    const char *const projects[] = { "genomics", NULL };
+
+    for (int i = 0; i < 5; i++) {
+        struct new_job job = plain_job("array");
+        int64_t id;
+
+        job.user = i % 2 ? "ada" : "bob";
+        job.array = "0-5";
+        job.tasks = 6;
+        id = submit(f, job);
+        for (int k = 0; k <= i; k++)
+            ends(f, worker, lease(f, id, k, worker), TASK_SUCCEEDED);
+    }
+    for (int kind = 0; kind < 6; kind++) {
+        struct ls_filter filter = { .all = kind % 2 == 0, .limit = 1000 };
+        own_buf struct buf expected = BUF_INIT(0);
+        struct lines whole = { 0 };
+
+        filter.user = kind >= 2 ? "ada" : NULL;
+        filter.projects = kind >= 4 ? projects : NULL;
+        assert_ok(f, store_ls(f->store, &filter, add_line, &whole, NULL, &f->err));
+        turn(whole.text, &expected);
+        filter.newest_first = true;
+        for (filter.limit = 1; filter.limit <= whole.count + 1; filter.limit++) {
+            own_buf struct buf cursor = BUF_INIT(0);
+            struct lines lines = { 0 };
+
+            do {
+                own_str char *from = xstrdup(buf_text(&cursor));
+
+                filter.cursor = from;
+                assert_ok(f, store_ls(f->store, &filter, add_line, &lines, &cursor, &f->err));
+                filter.cursor = NULL;
+            } while (cursor.length);
+            assert_string_equal(lines.text, buf_text(&expected));
+        }
+    }
+}
+
+static void a_place_is_good_for_both_orders(void **state)
+{
+    struct fixture *f = *state;
+    own_buf struct buf cursor = BUF_INIT(0);
+    struct ls_filter filter = { .all = true, .limit = 2 };
+    struct lines up = { 0 }, down = { 0 };
+
+    for (int i = 0; i < 4; i++)
+        submit(f, plain_job("plain"));
+    assert_ok(f, store_ls(f->store, &filter, add_line, &up, &cursor, &f->err));
+    filter.newest_first = true;
+    filter.cursor = buf_text(&cursor);
+    assert_ok(f, store_ls(f->store, &filter, add_line, &down, NULL, &f->err));
+    assert_string_equal(up.text, "1[0+1]:pending 2[0+1]:pending ");
+    assert_string_equal(down.text, "1[0+1]:pending ");
+}
+
 /* Hers and her projects', ended and not, are several lists that are read as one. */
 static void merged_lists_are_in_order_and_without_twins(void **state)
 {
@@ -272,6 +347,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_array_is_its_rows_and_one_line_for_the_rest),
         TEST(filters_pick),
+        TEST(newest_first_is_the_list_backwards),
+        TEST(a_place_is_good_for_both_orders),
         TEST(pages_join_without_a_seam),
         TEST(merged_lists_are_in_order_and_without_twins),
         TEST(a_caller_that_has_enough_can_go_on_from_there),

@@ -35,14 +35,14 @@ CONF   := yaml reader report indices resources inputs parts placement job class 
 STORE  := store schema db needs writer bounds tasks submit jobs attempts load read ls events workers sites blobs logs \
           tokens usage prune care checkpoint schedules firings notices
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
-SITES  := site program local openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \
+SITES  := site program local remote ssh slurm/text slurm/driver openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \
           openstack/nova openstack/neutron openstack/glance openstack/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify
 API    := program api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi schedules notices
-BROKER := main broker dispatch queue queue_todo world caps agents reports attempts lease reconcile explain status
+BROKER := main broker dispatch queue queue_todo world caps experience agents reports attempts lease reconcile explain status
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
           events token doctor version completion manual schedule schedules notices simulate simulate_sites simulate_policy simulate_journal

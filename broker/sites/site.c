@@ -12,9 +12,13 @@
 #include "base/parse.h"
 #include "sites/local.h"
 #include "sites/openstack/driver.h"
+#include "sites/slurm/driver.h"
+#include "sites/ssh.h"
 
 static const struct site_driver *const drivers[] = {
     &local_driver,
+    &slurm_driver,
+    &ssh_driver,
     &openstack_driver,
 };
 

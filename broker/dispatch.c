@@ -173,6 +173,11 @@ static void learn(struct dispatch *d, const struct change *change)
         if (task && task->worker && row->attempt == task->attempt && run >= 0)
             world_ran(d->options.world, task->job->class, run, &task->grant,
                       row->state == TASK_SUCCEEDED, queue->time.now_wall_ms);
+    } else if (change->kind == CHANGE_WORKER && change->worker.state == WORKER_GONE) {
+        struct qworker *worker = queue_worker(queue, change->worker.id);
+
+        if (worker)
+            world_ended(d->options.world, worker, queue->time.now_wall_ms);
     } else if (change->kind == CHANGE_WORKER && change->worker.state == WORKER_READY) {
         struct qworker *worker = queue_worker(queue, change->worker.id);
 
@@ -414,6 +419,8 @@ static void take_lease(struct dispatch *d, const struct sched_snapshot *snapshot
         return;
     sched_decision_json(snapshot, decision, &text);
     count = queue_pick(d->options.queue, class, most, picks);
+    if (count)
+        class->served_ms = snapshot->now_ms;
     leasing_reserve(out, (size_t)count);
     for (int64_t i = 0; i < count; i++) {
         struct grant grant = { decision->grant.cpus, decision->grant.memory, decision->grant.disk,
@@ -654,7 +661,7 @@ static void save_experience(struct dispatch *d)
     struct err err = ERR_INIT;
 
     pthread_mutex_lock(&d->options.queue->lock);
-    world_save(d->options.world, keep_record, &list);
+    experience_save(world_experience(d->options.world), keep_record, &list);
     pthread_mutex_unlock(&d->options.queue->lock);
     while (list) {
         struct record *record = list;
@@ -780,7 +787,7 @@ static void load_changes(void *arg, const struct change *changes, size_t count)
 
 static bool load_learned(void *arg, const char *key, const char *value)
 {
-    world_learned(arg, key, value);
+    experience_load(arg, key, value);
     return true;
 }
 
@@ -807,7 +814,8 @@ int dispatch_load(struct dispatch *d, struct err *err)
     struct queue *queue = d->options.queue;
     int rc;
 
-    if (store_learned(d->options.store, "", load_learned, d->options.world, err) < 0)
+    if (store_learned(d->options.store, "", load_learned, world_experience(d->options.world), err) <
+        0)
         return -1;
     pthread_mutex_lock(&queue->lock);
     set_time(queue);

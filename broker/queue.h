@@ -27,6 +27,7 @@ struct qclass {
     int64_t ready;          /* tasks that could start now, caps of arrays applied */
     int64_t pending;        /* all that wait, for whatever */
     int64_t active;         /* leased or further */
+    int64_t served_ms;      /* wall time of its last lease; 0: none in this life */
     uint64_t generation;    /* changes with any of the above */
 };
 

@@ -13,24 +13,10 @@
 struct wclass {
     struct qclass *class;
     struct sched_class fixed;
-    struct learned run;
-    bool dirty;    /* `run` changed since it was saved */
     uint64_t made; /* configuration it was made under */
     int place;     /* in the snapshot of pass `pass` */
     uint64_t pass;
     struct arena arena;
-};
-
-struct wboot {
-    char *key; /* "SITE/IMAGE/SHAPE" */
-    struct learned boot;
-    bool dirty;
-};
-
-struct wshare {
-    char *key; /* "PROJECT" or "PROJECT/USER" */
-    struct share share;
-    bool dirty;
 };
 
 struct world {
@@ -41,9 +27,7 @@ struct world {
     uint64_t pass, last_generation;
     struct names names;
     struct map classes; /* id -> struct wclass */
-    struct map boots;   /* key -> struct wboot */
-    struct map shares;  /* key -> struct wshare */
-    struct map runs;    /* class id -> learned text waiting for its class */
+    struct experience *experience;
     struct caps caps;   /* those configured, and those that jobs name */
     struct room whole;  /* of all sites together, for shares */
     struct arena arena; /* of the snapshot */
@@ -57,7 +41,7 @@ struct world *world_new(void)
     struct world *world = xcalloc(1, sizeof *world);
 
     world->names = (struct names)NAMES_INIT;
-    world->boots.strings = world->shares.strings = true;
+    world->experience = experience_new();
     return world;
 }
 
@@ -70,32 +54,22 @@ static void wclass_free(struct wclass *wclass)
 void world_free(struct world *world)
 {
     struct wclass *wclass;
-    struct wboot *boot;
-    struct wshare *share;
-    void *text;
 
     if (!world)
         return;
     for (size_t i = 0; (wclass = map_next(&world->classes, &i));)
         wclass_free(wclass);
-    for (size_t i = 0; (boot = map_next(&world->boots, &i));) {
-        free(boot->key);
-        free(boot);
-    }
-    for (size_t i = 0; (share = map_next(&world->shares, &i));) {
-        free(share->key);
-        free(share);
-    }
-    for (size_t i = 0; (text = map_next(&world->runs, &i));)
-        free(text);
     map_fini(&world->classes);
-    map_fini(&world->boots);
-    map_fini(&world->shares);
-    map_fini(&world->runs);
+    experience_free(world->experience);
     caps_free(&world->caps);
     names_free(&world->names);
     arena_free(&world->arena);
     free(world);
+}
+
+struct experience *world_experience(struct world *world)
+{
+    return world->experience;
 }
 
 void world_configure(struct world *world, const struct broker_conf *conf, struct site *const *sites,
@@ -103,7 +77,7 @@ void world_configure(struct world *world, const struct broker_conf *conf, struct
 {
     world->conf = conf;
     world->sites = sites;
-    world->site_count = site_count < SCHED_SITES_MOST ? site_count : SCHED_SITES_MOST;
+    world->site_count = site_count < SCHED_SITES_MOST - 1 ? site_count : SCHED_SITES_MOST - 1;
     world->configuration++;
     caps_configure(&world->caps, conf);
 }
@@ -202,16 +176,11 @@ static void wclass_fix(struct world *world, struct wclass *wclass)
 static struct wclass *wclass_get(struct world *world, struct qclass *class)
 {
     struct wclass *wclass = map_get(&world->classes, (uint64_t) class->id);
-    char *text;
 
     if (!wclass) {
         wclass = xcalloc(1, sizeof *wclass);
         wclass->class = class;
         map_put(&world->classes, (uint64_t) class->id, wclass);
-        if ((text = map_del(&world->runs, (uint64_t) class->id))) {
-            learned_parse(text, &wclass->run, NULL);
-            free(text);
-        }
     }
     if (wclass->made != world->configuration)
         wclass_fix(world, wclass);
@@ -227,16 +196,49 @@ struct people {
     size_t project_count, user_count, room;
 };
 
-static struct wshare *share_get(struct world *world, const char *key)
+/* As it stands now, after decay. */
+static double usage_of(struct world *world, const char *who, int64_t now_ms)
 {
-    struct wshare *share = map_get_str(&world->shares, key);
+    return share_usage(experience_share(world->experience, who), now_ms, world->conf->half_life_ms);
+}
 
-    if (!share) {
-        share = xcalloc(1, sizeof *share);
-        share->key = xstrdup(key);
-        map_put_str(&world->shares, share->key, share);
+static bool has_word(char *const *words, const char *word)
+{
+    for (; words && *words; words++)
+        if (strcmp(*words, word) == 0)
+            return true;
+    return false;
+}
+
+/* What both the project's rule and the sites' own lists allow.  None at all is told by a place that
+ * no site has, since an empty set means all. */
+static struct site_set sites_for(const struct world *world, const char *name,
+                                 const struct project_rule *rule)
+{
+    struct site_set set = { { 0 } };
+    size_t allowed = 0;
+
+    for (size_t i = 0; i < world->site_count; i++) {
+        const struct site_conf *conf = site_conf_of(world->sites[i]);
+
+        if ((rule && rule->sites && !has_word(rule->sites, conf->name)) ||
+            (conf->projects && !has_word(conf->projects, name)))
+            continue;
+        site_set_add(&set, i);
+        allowed++;
     }
-    return share;
+    if (allowed == world->site_count && allowed)
+        return (struct site_set){ { 0 } };
+    if (allowed == 0)
+        site_set_add(&set, SCHED_SITES_MOST - 1);
+    return set;
+}
+
+static int64_t period_of(const struct world *world, const char *project)
+{
+    const struct project_rule *rule = broker_conf_project(world->conf, project);
+
+    return rule ? rule->money_ms : 0;
 }
 
 static struct sched_project project_of(struct world *world, const char *name, int64_t now_ms)
@@ -245,14 +247,14 @@ static struct sched_project project_of(struct world *world, const char *name, in
     struct sched_project project = {
         .name = name,
         .weight = rule ? rule->weight : 1,
-        .usage = share_usage(&share_get(world, name)->share, now_ms, world->conf->half_life_ms),
+        .usage = usage_of(world, name, now_ms),
         .tier = rule ? (rule->may_overflow ? rule->tier : TIER_HOME) : TIER_COMMERCIAL,
         .max_workers = rule ? rule->max_workers : -1,
         .money_limit = rule && rule->max_money >= 0 ? rule->max_money : -1,
+        .money_spent = experience_spent(world->experience, name, period_of(world, name), now_ms),
     };
 
-    if (rule)
-        project.sites = site_set_of(world, rule->sites);
+    project.sites = sites_for(world, name, rule);
     return project;
 }
 
@@ -280,7 +282,7 @@ static int user_place(struct world *world, struct people *people, int project, c
         .name = name,
         .project = project,
         .weight = rule ? rule->weight : 1,
-        .usage = share_usage(&share_get(world, key)->share, now_ms, world->conf->half_life_ms),
+        .usage = usage_of(world, key, now_ms),
     };
     return (int)people->user_count++;
 }
@@ -450,15 +452,15 @@ static void put_boots(struct world *world, const struct site_conf *conf,
         arena_alloc(&world->arena, (offer->probe.shape_count + 1) * sizeof *boots);
 
     for (size_t i = 0; i < site->shape_count; i++) {
-        own_str char *key = xasprintf("%s//%s", conf->name, site->shapes[i].name);
-        const struct wboot *boot = map_get_str(&world->boots, key);
+        const struct learned *boot =
+            experience_boot(world->experience, conf->name, site->shapes[i].name);
 
-        if (!boot)
+        if (!boot->seen)
             continue;
         boots[site->boot_count++] = (struct sched_boot){
             .shape = (int)i,
-            .mean_ms = learned_mean_ms(&boot->boot),
-            .high_ms = learned_high_ms(&boot->boot),
+            .mean_ms = learned_mean_ms(boot),
+            .high_ms = learned_high_ms(boot),
         };
     }
     site->boots = boots;
@@ -509,6 +511,8 @@ static void put_site(struct world *world, struct queue *queue, struct site *from
         .probed_ms = offer->probed_ms,
         .max_workers = single ? 1 : conf->limits.workers,
         .credential_end_ms = offer->probe.credential_end_ms,
+        .max_walltime_ms = conf->max_walltime_ms,
+        .max_age_ms = conf->max_age_ms,
         .overflow_after_ms = conf->overflow_after_ms,
         .idle_ms = conf->idle_ms,
         .latency_ms = offer->probe.latency_ms,
@@ -606,6 +610,40 @@ static void put_workers(struct world *world, struct queue *queue, struct people 
     world->snapshot.worker_count = count;
 }
 
+static double cost_of(const struct sched_site *site, int shape, int64_t ms)
+{
+    double price = shape >= 0 ? site->shapes[shape].price_hour : -1;
+
+    return price > 0 && ms > 0 ? price * (double)ms / 3600000 : 0;
+}
+
+/* What running workers have cost so far, and will until the work that they hold is done. */
+static void charge_workers(struct world *world, struct people *people, int64_t now_ms)
+{
+    const struct sched_snapshot *snapshot = &world->snapshot;
+
+    for (size_t i = 0; i < snapshot->worker_count; i++) {
+        const struct sched_worker *worker = &snapshot->workers[i];
+        const struct sched_site *site = &snapshot->sites[worker->site];
+
+        if (worker->project < 0)
+            continue;
+        people->projects[worker->project].workers += site->tier != TIER_HOME;
+        people->projects[worker->project].money_spent +=
+            cost_of(site, worker->shape, now_ms - worker->created_ms);
+    }
+    for (size_t i = 0; i < snapshot->run_count; i++) {
+        const struct sched_run *run = &snapshot->runs[i];
+        const struct sched_worker *worker = &snapshot->workers[run->worker];
+        int64_t left = (run->ends_ms > 0 ? run->ends_ms : run->latest_ms) - now_ms;
+
+        /* Leases beside each other share their worker's price. */
+        if (worker->project >= 0 && left > 0 && worker->leases > 0)
+            people->projects[worker->project].money_committed +=
+                cost_of(&snapshot->sites[worker->site], worker->shape, left) / worker->leases;
+    }
+}
+
 /* ---- leases that are held now
  * --------------------------------------------------------------------------------- */
 
@@ -622,7 +660,11 @@ static void put_runs(struct world *world)
         {
             const struct qtask *task = list_item(at, struct qtask, link);
             const struct wclass *wclass = wclass_get(world, task->job->class);
-            int64_t run = learned_mean_ms(&wclass->run);
+            const struct sched_option *option =
+                &wclass->fixed.options[task->grant.alternative < wclass->fixed.option_count
+                                           ? task->grant.alternative
+                                           : 0];
+            int64_t run = learned_mean_ms(experience_run(world->experience, task->job->class->id));
 
             runs[count++] = (struct sched_run){
                 .worker = (int)w,
@@ -631,7 +673,9 @@ static void put_runs(struct world *world)
                 .need = { task->grant.cpus, task->grant.memory, task->grant.disk,
                           task->grant.gpus },
                 .ends_ms = task->started_ms && run >= 0 ? task->started_ms + run : -1,
-                .latest_ms = -1,
+                .latest_ms = task->started_ms && option->walltime_ms
+                                 ? task->started_ms + option->walltime_ms
+                                 : -1,
             };
         }
     }
@@ -642,6 +686,12 @@ static void put_runs(struct world *world)
 /* ---- the whole
  * ---------------------------------------------------------------------------------------------------
  */
+
+/* Of the job that is served next: those behind it get their turn. */
+static int64_t deadline_of(const struct qjob *job)
+{
+    return job->parts && heap_has(&job->parts->deadline) ? job->parts->deadline.key : 0;
+}
 
 static void put_class(struct world *world, struct people *people, struct qclass *from,
                       struct sched_class *class, int64_t now_ms)
@@ -655,8 +705,20 @@ static void put_class(struct world *world, struct people *people, struct qclass 
     class->ready = from->ready;
     class->running = from->active;
     class->oldest_ms = first ? heap_owner(first, struct qjob, by_id)->submitted_ms : now_ms;
-    class->run_ms = learned_mean_ms(&wclass->run);
-    class->run_high_ms = learned_high_ms(&wclass->run);
+    class->served_ms = from->served_ms;
+    class->deadline_ms = first ? deadline_of(heap_owner(first, struct qjob, by_id)) : 0;
+    if (from->spec.placement.max_cost >= 0)
+        class->cost_left = from->spec.placement.max_cost * (double)from->ready_jobs.count;
+    class->run_ms = learned_mean_ms(experience_run(world->experience, from->id));
+    class->run_high_ms = learned_high_ms(experience_run(world->experience, from->id));
+}
+
+bool class_is_gang(const struct job_spec *spec)
+{
+    for (size_t i = 0; i < spec->option_count; i++)
+        if (spec->options[i].nodes > 1)
+            return true;
+    return false;
 }
 
 static void put_classes(struct world *world, struct queue *queue, struct people *people,
@@ -668,7 +730,8 @@ static void put_classes(struct world *world, struct queue *queue, struct people 
 
     world->place_class = arena_alloc(&world->arena, most * sizeof(struct qclass *));
     for (size_t i = 0; (class = map_next(&queue->classes, &i));)
-        if (class->spec.option_count && (class->ready || class == also))
+        if (class->spec.option_count && !class_is_gang(&class->spec) &&
+            (class->ready || class->active || class == also))
             world->place_class[count++] = class;
     if (also && also->id == WORLD_ASKED)
         world->place_class[count++] = (struct qclass *)also;
@@ -676,7 +739,7 @@ static void put_classes(struct world *world, struct queue *queue, struct people 
         struct wclass *wclass = wclass_get(world, world->place_class[i]);
 
         put_class(world, people, world->place_class[i], &classes[i], now_ms);
-        if (classes[i].ready == 0)
+        if (classes[i].ready == 0 && world->place_class[i] == also)
             classes[i].ready = 1; /* asked about, not to be placed */
         wclass->place = (int)i;
         wclass->pass = world->pass;
@@ -738,6 +801,7 @@ const struct sched_snapshot *world_build(struct world *world, struct queue *queu
     put_classes(world, queue, &people, also, now_ms);
     put_workers(world, queue, &people, now_ms);
     put_runs(world);
+    charge_workers(world, &people, now_ms);
     put_limits(world, queue);
     world->snapshot.projects = people.projects;
     world->snapshot.project_count = people.project_count;
@@ -763,113 +827,49 @@ int world_place(const struct world *world, const struct qclass *class)
     return wclass && wclass->pass == world->pass ? wclass->place : -1;
 }
 
-/* ---- experience
- * ----------------------------------------------------------------------------------------------------
- */
-
-static struct wboot *boot_get(struct world *world, const char *key)
-{
-    struct wboot *boot = map_get_str(&world->boots, key);
-
-    if (!boot) {
-        boot = xcalloc(1, sizeof *boot);
-        boot->key = xstrdup(key);
-        map_put_str(&world->boots, boot->key, boot);
-    }
-    return boot;
-}
-
-static void read_share(struct wshare *share, const char *value)
-{
-    json_t *object = json_loads(value, 0, NULL);
-
-    share->share.usage = json_number_value(json_object_get(object, "usage"));
-    share->share.at_ms = json_integer_value(json_object_get(object, "at_ms"));
-    json_decref(object);
-}
-
-void world_learned(struct world *world, const char *key, const char *value)
-{
-    if (strncmp(key, "boot/", 5) == 0)
-        learned_parse(value, &boot_get(world, key + 5)->boot, NULL);
-    else if (strncmp(key, "share/", 6) == 0)
-        read_share(share_get(world, key + 6), value);
-    else if (strncmp(key, "run/", 4) == 0)
-        free(map_put(&world->runs, strtoull(key + 4, NULL, 10), xstrdup(value)));
-}
-
-static void charge(struct world *world, const char *key, const struct room *part_of, int64_t run_ms,
-                   int64_t now_ms)
-{
-    struct wshare *share = share_get(world, key);
-
-    share_add(&share->share, part_of, &world->whole, run_ms, now_ms, world->conf->half_life_ms);
-    share->dirty = true;
-}
+/* ---- experience ---- */
 
 void world_ran(struct world *world, const struct qclass *class, int64_t run_ms,
                const struct grant *grant, bool succeeded, int64_t now_ms)
 {
-    struct wclass *wclass = wclass_get(world, (struct qclass *)class);
     struct room room = { grant->cpus, grant->memory, grant->disk, grant->gpus };
-    own_str char *key = xasprintf("%s/%s", class->project, class->user);
+    own_str char *user = xasprintf("%s/%s", class->project, class->user);
 
-    if (succeeded) {
-        learned_add(&wclass->run, (double)(run_ms > 0 ? run_ms : 1));
-        wclass->dirty = true;
-    }
-    charge(world, class->project, &room, run_ms, now_ms);
-    charge(world, key, &room, run_ms, now_ms);
+    if (succeeded)
+        experience_ran(world->experience, class->id, run_ms);
+    experience_used(world->experience, class->project, &room, &world->whole, run_ms, now_ms,
+                    world->conf->half_life_ms);
+    experience_used(world->experience, user, &room, &world->whole, run_ms, now_ms,
+                    world->conf->half_life_ms);
 }
 
 void world_booted(struct world *world, const struct qworker *worker, int64_t boot_ms)
 {
-    own_str char *key = xasprintf("%s//%s", worker->site, worker->shape ? worker->shape : "");
-    struct wboot *boot = boot_get(world, key);
-
-    learned_add(&boot->boot, (double)boot_ms);
-    boot->dirty = true;
+    experience_booted(world->experience, worker->site, worker->shape ? worker->shape : "", boot_ms);
 }
 
-static void save_learned(const char *stem, const char *key, const struct learned *learned,
-                         world_record *each, void *arg)
+static double price_of(struct world *world, int site, const char *name)
 {
-    own_buf struct buf text = BUF_INIT(0);
-    own_str char *name = xasprintf("%s/%s", stem, key);
+    struct site_offer *offer = site_offer(world->sites[site]);
+    const struct shape *shape = shape_find(offer, name);
+    double price = site_conf_price(site_conf_of(world->sites[site]), name);
 
-    learned_put(learned, &text);
-    each(arg, name, buf_text(&text));
+    if (price < 0 && shape)
+        price = shape->price_hour;
+    site_offer_put(world->sites[site], offer);
+    return price;
 }
 
-void world_save(struct world *world, world_record *each, void *arg)
+void world_ended(struct world *world, const struct qworker *worker, int64_t now_ms)
 {
-    struct wclass *wclass;
-    struct wboot *boot;
-    struct wshare *share;
+    int site = site_place(world, worker->site);
+    double price;
 
-    for (size_t i = 0; (wclass = map_next(&world->classes, &i));) {
-        char id[24];
-
-        if (!wclass->dirty)
-            continue;
-        snprintf(id, sizeof id, "%lld", (long long)wclass->class->id);
-        save_learned("run", id, &wclass->run, each, arg);
-        wclass->dirty = false;
-    }
-    for (size_t i = 0; (boot = map_next(&world->boots, &i));) {
-        if (boot->dirty)
-            save_learned("boot", boot->key, &boot->boot, each, arg);
-        boot->dirty = false;
-    }
-    for (size_t i = 0; (share = map_next(&world->shares, &i));) {
-        own_str char *key = NULL, *text = NULL;
-
-        if (!share->dirty)
-            continue;
-        key = xasprintf("share/%s", share->key);
-        text = xasprintf("{\"usage\":%.17g,\"at_ms\":%lld}", share->share.usage,
-                         (long long)share->share.at_ms);
-        each(arg, key, text);
-        share->dirty = false;
-    }
+    if (site < 0 || !worker->project || !worker->shape || now_ms <= worker->created_ms)
+        return;
+    price = price_of(world, site, worker->shape);
+    if (price > 0)
+        experience_paid(world->experience, worker->project,
+                        price * (double)(now_ms - worker->created_ms) / 3600000,
+                        period_of(world, worker->project), now_ms);
 }

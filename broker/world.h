@@ -9,6 +9,7 @@
 #define SPILLWAY_WORLD_H
 
 #include "conf/broker.h"
+#include "experience.h"
 #include "queue.h"
 #include "sched/sched.h"
 #include "sites/site.h"
@@ -26,6 +27,9 @@ void world_configure(struct world *world, const struct broker_conf *conf, struct
 #define WORLD_ASKED INT64_MAX
 const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
                                          const struct qclass *also, int64_t now_ms);
+/* Whether it wants several workers at once: nothing here starts a gang, so such a class is never in
+ * a snapshot. */
+bool class_is_gang(const struct job_spec *spec);
 void world_forget(struct world *world, const struct qclass *class);
 /* What stands behind a place in the snapshot. */
 struct qclass *world_class(const struct world *world, int place);
@@ -36,15 +40,13 @@ int world_place(const struct world *world, const struct qclass *class);
 /* ---- experience
  * -------------------------------------------------------------------------------------- */
 
-/* A record of store_learned(): taken in when its key is one of ours. */
-void world_learned(struct world *world, const char *key, const char *value);
+/* What was learnt, to be loaded and saved. */
+struct experience *world_experience(struct world *world);
 /* A task of the class ran for `run_ms`, holding `grant`. */
 void world_ran(struct world *world, const struct qclass *class, int64_t run_ms,
                const struct grant *grant, bool succeeded, int64_t now_ms);
 /* A worker took `boot_ms` from the decision to its join. */
 void world_booted(struct world *world, const struct qworker *worker, int64_t boot_ms);
-/* Give out what changed since the last call, as records for store_learned_put(). */
-typedef void world_record(void *arg, const char *key, const char *value);
-void world_save(struct world *world, world_record *each, void *arg);
-
+/* A worker is gone: what it cost is its project's. */
+void world_ended(struct world *world, const struct qworker *worker, int64_t now_ms);
 #endif

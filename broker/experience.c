@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* experience.c - learnt figures by name. */
+#include "experience.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/own.h"
+
+enum kind { RUN, BOOT, SHARE, MONEY, KIND_COUNT };
+static const char *const stems[KIND_COUNT] = { "run/", "boot/", "share/", "money/" };
+
+struct figure {
+    char *key; /* with its stem */
+    bool dirty;
+    union {
+        struct learned learned;
+        struct share share;
+        struct {
+            double spent;
+            int64_t since_ms;
+        } money;
+    };
+};
+
+struct experience {
+    struct map figures[KIND_COUNT]; /* by what stands behind the stem */
+};
+
+struct experience *experience_new(void)
+{
+    struct experience *experience = xcalloc(1, sizeof *experience);
+
+    for (int i = 0; i < KIND_COUNT; i++)
+        experience->figures[i].strings = true;
+    return experience;
+}
+
+void experience_free(struct experience *experience)
+{
+    struct figure *figure;
+
+    if (!experience)
+        return;
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        for (size_t i = 0; (figure = map_next(&experience->figures[kind], &i));) {
+            free(figure->key);
+            free(figure);
+        }
+        map_fini(&experience->figures[kind]);
+    }
+    free(experience);
+}
+
+/* Made at first sight. */
+static struct figure *figure_of(struct experience *experience, enum kind kind, const char *name)
+{
+    struct figure *figure = map_get_str(&experience->figures[kind], name);
+
+    if (figure)
+        return figure;
+    figure = xcalloc(1, sizeof *figure);
+    figure->key = xasprintf("%s%s", stems[kind], name);
+    map_put_str(&experience->figures[kind], figure->key + strlen(stems[kind]), figure);
+    return figure;
+}
+
+static struct figure *boot_of(struct experience *experience, const char *site, const char *shape)
+{
+    own_str char *name = xasprintf("%s//%s", site, shape);
+
+    return figure_of(experience, BOOT, name);
+}
+
+static struct figure *run_of(struct experience *experience, int64_t class_id)
+{
+    char name[24];
+
+    snprintf(name, sizeof name, "%lld", (long long)class_id);
+    return figure_of(experience, RUN, name);
+}
+
+/* ---- kept by the store ---- */
+
+static void read_pair(const char *value, const char *number, double *out, const char *time,
+                      int64_t *out_ms)
+{
+    json_t *object = json_loads(value, 0, NULL);
+
+    *out = json_number_value(json_object_get(object, number));
+    *out_ms = json_integer_value(json_object_get(object, time));
+    json_decref(object);
+}
+
+static void read_figure(struct figure *figure, enum kind kind, const char *value)
+{
+    if (kind == SHARE)
+        read_pair(value, "usage", &figure->share.usage, "at_ms", &figure->share.at_ms);
+    else if (kind == MONEY)
+        read_pair(value, "spent", &figure->money.spent, "since_ms", &figure->money.since_ms);
+    else
+        learned_parse(value, &figure->learned, NULL); /* what cannot be read is learnt anew */
+}
+
+void experience_load(struct experience *experience, const char *key, const char *value)
+{
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        size_t length = strlen(stems[kind]);
+
+        if (strncmp(key, stems[kind], length) == 0)
+            read_figure(figure_of(experience, (enum kind)kind, key + length), (enum kind)kind,
+                        value);
+    }
+}
+
+static void put_figure(const struct figure *figure, enum kind kind, struct buf *out)
+{
+    if (kind == SHARE)
+        buf_printf(out, "{\"usage\":%.17g,\"at_ms\":%lld}", figure->share.usage,
+                   (long long)figure->share.at_ms);
+    else if (kind == MONEY)
+        buf_printf(out, "{\"spent\":%.17g,\"since_ms\":%lld}", figure->money.spent,
+                   (long long)figure->money.since_ms);
+    else
+        learned_put(&figure->learned, out);
+}
+
+void experience_save(struct experience *experience, experience_record *each, void *arg)
+{
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        struct figure *figure;
+
+        for (size_t i = 0; (figure = map_next(&experience->figures[kind], &i));) {
+            own_buf struct buf text = BUF_INIT(0);
+
+            if (!figure->dirty)
+                continue;
+            put_figure(figure, (enum kind)kind, &text);
+            each(arg, figure->key, buf_text(&text));
+            figure->dirty = false;
+        }
+    }
+}
+
+/* ---- run and boot times ---- */
+
+const struct learned *experience_run(struct experience *experience, int64_t class_id)
+{
+    return &run_of(experience, class_id)->learned;
+}
+
+const struct learned *experience_boot(struct experience *experience, const char *site,
+                                      const char *shape)
+{
+    return &boot_of(experience, site, shape)->learned;
+}
+
+static void learn(struct figure *figure, int64_t ms)
+{
+    learned_add(&figure->learned, (double)(ms > 0 ? ms : 1));
+    figure->dirty = true;
+}
+
+void experience_ran(struct experience *experience, int64_t class_id, int64_t run_ms)
+{
+    learn(run_of(experience, class_id), run_ms);
+}
+
+void experience_booted(struct experience *experience, const char *site, const char *shape,
+                       int64_t boot_ms)
+{
+    learn(boot_of(experience, site, shape), boot_ms);
+}
+
+/* ---- usage and money ---- */
+
+struct share *experience_share(struct experience *experience, const char *who)
+{
+    return &figure_of(experience, SHARE, who)->share;
+}
+
+void experience_used(struct experience *experience, const char *who, const struct room *part,
+                     const struct room *whole, int64_t held_ms, int64_t now_ms,
+                     int64_t half_life_ms)
+{
+    struct figure *figure = figure_of(experience, SHARE, who);
+
+    share_add(&figure->share, part, whole, held_ms, now_ms, half_life_ms);
+    figure->dirty = true;
+}
+
+static struct figure *money_of(struct experience *experience, const char *project,
+                               int64_t period_ms, int64_t now_ms)
+{
+    struct figure *figure = figure_of(experience, MONEY, project);
+
+    if (!figure->money.since_ms || (period_ms && now_ms - figure->money.since_ms > period_ms)) {
+        figure->money.spent = 0;
+        figure->money.since_ms = now_ms;
+        figure->dirty = true;
+    }
+    return figure;
+}
+
+double experience_spent(struct experience *experience, const char *project, int64_t period_ms,
+                        int64_t now_ms)
+{
+    return money_of(experience, project, period_ms, now_ms)->money.spent;
+}
+
+void experience_paid(struct experience *experience, const char *project, double cost,
+                     int64_t period_ms, int64_t now_ms)
+{
+    struct figure *figure = money_of(experience, project, period_ms, now_ms);
+
+    figure->money.spent += cost;
+    figure->dirty = true;
+}

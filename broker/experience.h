@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* experience.h - what the broker has learnt: run times, boot times, usage, money.
+ *
+ * Plain figures by name, kept by the store under the keys "run/CLASS", "boot/SITE//SHAPE",
+ * "share/PROJECT[/USER]" and "money/PROJECT".  One thread at a time, with the queue's lock held. */
+#ifndef SPILLWAY_EXPERIENCE_H
+#define SPILLWAY_EXPERIENCE_H
+
+#include "sched/learn.h"
+#include "sched/share.h"
+
+struct experience;
+struct experience *experience_new(void);
+void experience_free(struct experience *experience);
+
+/* A record of store_learned(): taken in when its key is one of ours. */
+void experience_load(struct experience *experience, const char *key, const char *value);
+/* Give out what changed since the last call, as records for store_learned_put(). */
+typedef void experience_record(void *arg, const char *key, const char *value);
+void experience_save(struct experience *experience, experience_record *each, void *arg);
+
+/* Never NULL; nothing seen yet is a zeroed value. */
+const struct learned *experience_run(struct experience *experience, int64_t class_id);
+const struct learned *experience_boot(struct experience *experience, const char *site,
+                                      const char *shape);
+void experience_ran(struct experience *experience, int64_t class_id, int64_t run_ms);
+void experience_booted(struct experience *experience, const char *site, const char *shape,
+                       int64_t boot_ms);
+
+/* `who`: "PROJECT" or "PROJECT/USER". */
+struct share *experience_share(struct experience *experience, const char *who);
+void experience_used(struct experience *experience, const char *who, const struct room *part,
+                     const struct room *whole, int64_t held_ms, int64_t now_ms,
+                     int64_t half_life_ms);
+
+/* Money that a project's ended workers have cost in the period that is now (period_ms 0: ever). */
+double experience_spent(struct experience *experience, const char *project, int64_t period_ms,
+                        int64_t now_ms);
+void experience_paid(struct experience *experience, const char *project, double cost,
+                     int64_t period_ms, int64_t now_ms);
+
+#endif

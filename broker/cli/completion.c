@@ -230,20 +230,17 @@ static void print_plain(const char *text)
         printf("%s\n", text);
 }
 
-/* The `key` of the last objects of the list that is `name` in the answer: the newest jobs are last.
- */
+/* The `key` of the first objects of the list that is `name` in the answer. */
 static void print_names(struct cli *cli, const char *path, const char *name, const char *key)
 {
     own_json json_t *answer = NULL;
     struct err quiet = ERR_INIT;
     const json_t *list;
-    size_t count;
 
     if (cli_get(cli, &answer, &quiet, "%s", path) < 0)
         return;
     list = json_object_get(answer, name);
-    count = json_array_size(list);
-    for (size_t i = count > NAMES_MOST ? count - NAMES_MOST : 0; i < count; i++)
+    for (size_t i = 0; i < json_array_size(list) && i < NAMES_MOST; i++)
         print_plain(field_text(json_array_get(list, i), key));
 }
 
@@ -253,7 +250,7 @@ static int run_complete(struct cli *cli, const struct args *args, struct err *er
 
     (void)err;
     if (strcmp(kind, "jobs") == 0) {
-        own_str char *path = xasprintf("/v1/jobs?all=1&limit=%d", LOOK_AT);
+        own_str char *path = xasprintf("/v1/jobs?all=1&order=desc&limit=%d", LOOK_AT);
 
         print_names(cli, path, "tasks", "id");
     } else if (strcmp(kind, "sites") == 0) {

@@ -11,6 +11,7 @@
 #include "cli/table.h"
 #include "cli/task.h"
 #include "conf/job.h"
+#include "spillway/state.h"
 
 #define PAGE_MOST     10000 /* the API's bound */
 #define LIMIT_DEFAULT 1000
@@ -21,7 +22,8 @@ static const struct option options[] = {
     { "name", 'n', "NAME", "only jobs of this name", COMPLETES_NOTHING },
     { "project", 'p', "PROJECT", "only jobs of this project", COMPLETES_NOTHING },
     { "user", 'u', "USER", "only jobs of this user", COMPLETES_NOTHING },
-    { "limit", 'l', "N", "at most N rows (default 1000)", COMPLETES_NOTHING },
+    { "limit", 'l', "N", "at most N rows, with --all the newest (default 1000)",
+      COMPLETES_NOTHING },
     { "expand", 0, NULL, "a row for each task of an array, also of those that have not started",
       COMPLETES_NOTHING },
     { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
@@ -47,22 +49,30 @@ static int array_of(struct cli *cli, int64_t job, struct index_set *out, struct 
     return index_set_parse(text, out, err);
 }
 
+/* What is listed, and how much of it. */
+struct listing {
+    size_t limit;
+    bool expand;
+    bool newest_first; /* as it is fetched; it is shown oldest first */
+};
+
 /* "1234.[7-99]": one task for each index, up to `limit` in all.  The indices follow each other in
  * the array; of many ranges the id names only the first ones. */
-static int add_rest(struct cli *cli, json_t *tasks, const json_t *rest, size_t limit,
-                    struct err *err)
+static int add_rest(struct cli *cli, json_t *tasks, const json_t *rest,
+                    const struct listing *listing, struct err *err)
 {
     const char *id = field_text(rest, "id"), *open = strstr(id, ".[");
     struct index_set set = { .count = 0 };
-    int64_t job = field_int(rest, "job"), first;
+    int64_t job = field_int(rest, "job"), first, count;
 
     if (array_of(cli, job, &set, err) < 0)
         return err_wrap(err, "%s", id);
     first = index_set_find(&set, strtoll(open + 2, NULL, 10));
-    for (int64_t i = first; first >= 0 && i < first + field_int(rest, "tasks") && i < set.size &&
-                            json_array_size(tasks) < limit;
-         i++) {
-        int64_t index = index_set_nth(&set, i);
+    count = first < 0 ? 0 : field_int(rest, "tasks");
+    if (count > set.size - first)
+        count = set.size - first;
+    for (int64_t i = 0; i < count && json_array_size(tasks) < listing->limit; i++) {
+        int64_t index = index_set_nth(&set, first + (listing->newest_first ? count - 1 - i : i));
         own_str char *name = xasprintf("%lld.%lld", (long long)job, (long long)index);
         json_t *task = json_copy((json_t *)rest);
 
@@ -75,18 +85,18 @@ static int add_rest(struct cli *cli, json_t *tasks, const json_t *rest, size_t l
     return 0;
 }
 
-static int add_page(struct cli *cli, json_t *tasks, const json_t *page, size_t limit, bool expand,
-                    struct err *err)
+static int add_page(struct cli *cli, json_t *tasks, const json_t *page,
+                    const struct listing *listing, struct err *err)
 {
     size_t i;
     json_t *task;
 
     json_array_foreach(page, i, task)
     {
-        if (json_array_size(tasks) >= limit)
+        if (json_array_size(tasks) >= listing->limit)
             return 0;
-        if (expand && strstr(field_text(task, "id"), ".[")) {
-            if (add_rest(cli, tasks, task, limit, err) < 0)
+        if (listing->expand && strstr(field_text(task, "id"), ".[")) {
+            if (add_rest(cli, tasks, task, listing, err) < 0)
                 return -1;
         } else {
             json_array_append(tasks, task);
@@ -95,28 +105,63 @@ static int add_page(struct cli *cli, json_t *tasks, const json_t *page, size_t l
     return 0;
 }
 
-/* Page by page until `limit` or the end; *more: there was no end. */
-static int fetch_tasks(struct cli *cli, const char *query, size_t limit, bool expand, json_t *tasks,
-                       bool *more, struct err *err)
+/* Page by page until the limit or the end; *more: there was no end. */
+static int fetch_tasks(struct cli *cli, const char *query, const struct listing *listing,
+                       json_t *tasks, bool *more, struct err *err)
 {
     own_str char *cursor = NULL;
 
     do {
         own_buf struct buf path = BUF_INIT(0);
         own_json json_t *answer = NULL;
-        size_t want = limit - json_array_size(tasks);
+        size_t want = listing->limit - json_array_size(tasks);
 
         buf_printf(&path, "%s%climit=%zu", query, strchr(query, '?') ? '&' : '?',
                    want < PAGE_MOST ? want : PAGE_MOST);
         query_add(&path, "cursor", cursor);
         if (cli_get(cli, &answer, err, "%s", buf_text(&path)) < 0 ||
-            add_page(cli, tasks, json_object_get(answer, "tasks"), limit, expand, err) < 0)
+            add_page(cli, tasks, json_object_get(answer, "tasks"), listing, err) < 0)
             return -1;
         free(cursor);
         cursor = *field_text(answer, "cursor") ? xstrdup(field_text(answer, "cursor")) : NULL;
-    } while (cursor && json_array_size(tasks) < limit);
+    } while (cursor && json_array_size(tasks) < listing->limit);
     *more = cursor != NULL;
     return 0;
+}
+
+static void turn(json_t *tasks)
+{
+    size_t count = json_array_size(tasks);
+
+    for (size_t i = 0; i < count / 2; i++) {
+        json_t *task = json_incref(json_array_get(tasks, i));
+
+        json_array_set(tasks, i, json_array_get(tasks, count - 1 - i));
+        json_array_set_new(tasks, count - 1 - i, task);
+    }
+}
+
+/* Whoever asks for ended tasks wants the last ones, not those of last year. */
+static bool wants_ended(const struct args *args)
+{
+    const char *states = args_get(args, "state");
+
+    for (int state = 0; states && state < TASK_STATE_COUNT; state++)
+        if (task_state_final((enum task_state)state) &&
+            strstr(states, task_state_name((enum task_state)state)))
+            return true;
+    return args_has(args, "all");
+}
+
+static void say_more(const struct args *args, bool newest_first)
+{
+    if (!args_has(args, "limit") && newest_first)
+        warn(
+            "these are the newest %d; --limit N shows up to N rows, --state, --name, --project and "
+            "--user narrow them down",
+            LIMIT_DEFAULT);
+    else if (!args_has(args, "limit"))
+        warn("there are more; --limit N shows up to N rows");
 }
 
 static void print_tasks(struct cli *cli, const json_t *tasks)
@@ -150,6 +195,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     static const char *const keys[] = { "state", "name", "project", "user" };
     own_buf struct buf query = BUF_INIT(0);
     own_json json_t *tasks = json_array();
+    struct listing listing = { .expand = args_has(args, "expand"),
+                               .newest_first = wants_ended(args) };
     int64_t limit = LIMIT_DEFAULT;
     bool more = false;
 
@@ -165,9 +212,13 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
             return -1;
         query_add(&query, "job", args->words[0]);
     }
-    if (fetch_tasks(cli, buf_text(&query), (size_t)limit, args_has(args, "expand"), tasks, &more,
-                    err) < 0)
+    if (listing.newest_first)
+        query_add(&query, "order", "desc");
+    listing.limit = (size_t)limit;
+    if (fetch_tasks(cli, buf_text(&query), &listing, tasks, &more, err) < 0)
         return -1;
+    if (listing.newest_first)
+        turn(tasks);
     if (cli->json)
         print_json(tasks);
     else if (json_array_size(tasks))
@@ -176,8 +227,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         fputs(args_has(args, "all") ? "No jobs.\n"
                                     : "No unfinished jobs (--all shows ended ones).\n",
               stderr);
-    if (more && !args_has(args, "limit"))
-        warn("there are more; --limit N shows up to N rows");
+    if (more)
+        say_more(args, listing.newest_first);
     return EXIT_OK;
 }
 
@@ -187,7 +238,8 @@ const struct command command_ls = {
     .synopsis = "[OPTIONS] [JOB]",
     .text =
         "Lists tasks: those that have not ended, or with --all every one.  The tasks of an array "
-        "that have not started are one row, such as 12.[7-99].  With JOB, only that job's.",
+        "that have not started are one row, such as 12.[7-99].  With JOB, only that job's.  The "
+        "oldest come first; of ended ones, at most 1000 or --limit of the newest are shown.",
     .options = options,
     .example = "spillway ls --state running,pending --limit 50\n"
                "spillway ls --all --json | jq -r '.[] | select(.state == \"failed\") | .id'",

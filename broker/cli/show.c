@@ -64,6 +64,37 @@ static void print_state(const json_t *task)
     }
 }
 
+/* Of an array: the first task in the worst state that any is in. */
+static int add_worst(struct cli *cli, json_t *job, struct err *err)
+{
+    static const enum task_state worst[] = { TASK_FAILED, TASK_UNREACHABLE, TASK_CANCELLED };
+    own_json json_t *answer = NULL;
+    const char *state = NULL;
+
+    if (!json_object_get(job, "counts"))
+        return 0;
+    for (size_t i = 0; !state && i < array_len(worst); i++)
+        if (task_count(job, task_state_name(worst[i])))
+            state = task_state_name(worst[i]);
+    if (!state)
+        return json_object_set_new(job, "worst", json_null());
+    if (cli_get(cli, &answer, err, "/v1/jobs?job=%s&state=%s&limit=1", field_text(job, "id"),
+                state) < 0)
+        return -1;
+    return json_object_set(job, "worst", json_array_get(json_object_get(answer, "tasks"), 0));
+}
+
+static void print_worst(const json_t *worst)
+{
+    own_str char *outcome = NULL, *text = NULL;
+
+    if (!json_is_object(worst))
+        return;
+    outcome = task_end(worst);
+    text = xasprintf("%s %s", field_text(worst, "id"), outcome);
+    line("worst", text);
+}
+
 static void print_figures(const json_t *task)
 {
     char text[SHORT_BYTES];
@@ -165,6 +196,7 @@ static void print_task(struct cli *cli, const json_t *task, const json_t *attemp
     line("project", field_text(task, "project"));
     line("user", field_text(task, "user"));
     print_state(task);
+    print_worst(json_object_get(task, "worst"));
     line("array", field_text(task, "array"));
     print_dependencies(task);
     line("site", field_text(task, "site"));
@@ -190,6 +222,8 @@ static int show_one(struct cli *cli, const char *id, bool description, json_t *l
         print_json(json_object_get(task, "description"));
         return 0;
     }
+    if (add_worst(cli, task, err) < 0)
+        return err_wrap(err, "%s", id);
     /* An array's attempts are its tasks'; they are shown with each of them. */
     if (!json_object_get(task, "counts") || task_total(task) == 1 || strchr(id, '.'))
         if (cli_get(cli, &attempts, err, "/v1/jobs/%s/attempts", id) < 0)
@@ -227,8 +261,9 @@ const struct command command_show = {
     .synopsis = "[OPTIONS] ID...",
     .text =
         "Shows state, reason, place, times, figures and attempts of a job, or of one task of an "
-        "array.  With --json, one object (a list, for several ids) with the fields of `ls` and "
-        "the description, dependencies and attempts.",
+        "array; of an array, how many tasks are in each state and the worst of them.  With --json, "
+        "one object (a list, for several ids) with the fields of `ls` and the description, "
+        "dependencies and attempts; of an array, counts and worst (a task, or null).",
     .options = options,
     .example = "spillway show 12.7\n"
                "spillway show --json 12 | jq .attempts",

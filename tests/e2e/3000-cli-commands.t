@@ -38,7 +38,7 @@ is "by name" "$(spillway ls --all --name first --json | json '*.id')" "$id"
 is "by state" "$(spillway ls --all --state succeeded --json | json '*.id')" "$id"
 is "an unknown state is invalid" "$(code 'spillway ls --state runing')" 7
 is "by job" "$(spillway ls --all "$id" --json | json '*.id')" "$id"
-is "bounded" "$(spillway ls --all --limit 1 --json | json '*.id')" "$id"
+is "bounded, the newest" "$(spillway ls --all --limit 1 --json | json '*.id')" "$long"
 like "show" "$(spillway show "$id")" "^state +succeeded"
 is "as JSON, an object" "$(spillway show --json "$id" | json state)" succeeded
 is "with its attempts" "$(spillway show --json "$id" | json attempts.0.attempt)" 1
@@ -111,11 +111,31 @@ evil=$(submit --name "$(printf 'tab\\033[2J')" -- true)
 ok "no escape reaches the output" '! spillway ls --all "$evil" | grep -q "$(printf "\\033")"'
 is "a full disk is told" "$(code 'spillway ls --all --json >/dev/full')" 8
 
+# ---- what a list holds
+ok "the fields of a task" 'spillway ls --all --json "$id" | json 0.id 0.name 0.project 0.user 0.state 0.reason \
+    0.exit_code 0.signal 0.site 0.worker 0.attempt 0.submitted 0.started 0.finished 0.cpu_seconds 0.max_rss_bytes'
+is "explain names the task" "$(spillway explain --json "$id" | json id)" "$id"
+mixed=$(submit --array 1-4 -- sh -c 'test "$SPILLWAY_ARRAY_INDEX" -lt 3 || exit "$SPILLWAY_ARRAY_INDEX"')
+spillway wait "$mixed" >/dev/null 2>&1
+like "an array shows its counts" "$(spillway show "$mixed")" "^tasks +2 succeeded, 2 failed"
+like "and the worst of its tasks" "$(spillway show "$mixed")" "^worst +$mixed\.3 failed: user-exit \(3\)"
+is "also as JSON" "$(spillway show --json "$mixed" | json worst.exit_code)" 3
+for _ in $(seq 1002); do printf -- '---\nname: many\nhold: true\ncommand: ["true"]\n'; done >many.yaml
+last=$(submit many.yaml | tail -n 1)
+spillway ls --all --json >all.json 2>more.txt
+is "a long list is the newest" "$(json '*.id' <all.json | tail -n 1)" "$last"
+is "a thousand of them, oldest first" "$(json '*.id' <all.json | sed -n '1p;$=')" "$((last - 999))
+1000"
+like "and says how to see more" "$(cat more.txt)" "newest 1000.*--limit N"
+ok "the newest are completed" 'spillway __complete jobs | grep -qx "$last"'
+is "cancelled again" "$(code "spillway cancel $(seq -s " " $((last - 1001)) "$last")")" 0
+
 # ---- an array's rest, row by row
 array=$(submit --hold --array 3-9:2 -- true)
 is "as one row" "$(spillway ls --json "$array" | json '*.id')" "$array.[3-9:2]"
 is "apart" "$(spillway ls --json --expand "$array" | json '*.id' | tr '\n' ' ')" "$array.3 $array.5 $array.7 $array.9 "
 is "bounded" "$(spillway ls --json --expand --limit 2 "$array" | json '*.id' | tr '\n' ' ')" "$array.3 $array.5 "
+is "bounded, the last ones" "$(spillway ls --json --all --expand --limit 2 "$array" | json '*.id' | tr '\n' ' ')" "$array.7 $array.9 "
 odd=$(submit --hold --array 1,3,5,7,9,11,13,15,17,19,21-40%2 -- true)
 is "of many ranges too" "$(spillway ls --json --expand "$odd" | json '*.index' | tail -n 1)" 40
 is "one of two is not there" "$(code 'spillway cancel 999999 "$odd"')" 3

@@ -56,6 +56,7 @@ struct request {
     int64_t length; /* Content-Length; -1: chunked or none */
     size_t body_most;
     uint64_t received;
+    struct buf piece; /* of the body, on its way to the route's sink on a thread of the pool */
     struct buf body;
     struct reply reply;
     bool refused; /* the reply is there before the body was; the rest is read and dropped */

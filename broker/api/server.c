@@ -455,6 +455,7 @@ static void request_free(struct request *request)
         MHD_destroy_response(request->reply.response);
     buf_free(&request->reply.body);
     buf_free(&request->body);
+    buf_free(&request->piece);
     query_free(&request->query);
     caller_unref(request->caller);
     json_decref(request->extra);
@@ -496,6 +497,38 @@ static void refuse(struct request *request, const struct err *err)
     request->refused = true;
 }
 
+/* On a thread of the pool: what the sink refuses is the answer, once the body has come. */
+static void sink_piece(struct request *request)
+{
+    struct err err = ERR_INIT;
+
+    if (request->route->sink(request, request->piece.data, request->piece.length, &err) < 0)
+        refuse(request, &err);
+    buf_clear(&request->piece);
+    request_resume(request);
+}
+
+/* A disk may stall: pieces are written by the pool, and the connection waits, not the thread.  They
+ * are copied, since libmicrohttpd moves what it has read. */
+static int sink_later(struct request *request, const void *data, size_t length, struct err *err)
+{
+    bool taken;
+
+    if (!server_enter(request->api))
+        return err_set(err, FAULT_UNAVAILABLE, "the broker is stopping");
+    buf_put(&request->piece, data, length);
+    request_park(request);
+    taken = pool_put(request->api->pool, request);
+    if (!taken) {
+        buf_clear(&request->piece);
+        err_set(err, FAULT_UNAVAILABLE, "too much to do at once: try again in a moment");
+        refuse(request, err);
+        request_resume(request);
+    }
+    server_leave(request->api);
+    return 0;
+}
+
 static enum MHD_Result take_piece(struct request *request, const void *data, size_t length)
 {
     struct err err = ERR_INIT;
@@ -508,7 +541,7 @@ static enum MHD_Result take_piece(struct request *request, const void *data, siz
     if (request->received > request->body_most)
         rc = too_large(request, request->body_most, &err);
     else if (request->route->sink)
-        rc = request->route->sink(request, data, length, &err);
+        rc = sink_later(request, data, length, &err);
     else
         rc = buf_put(&request->body, data, length);
     if (rc < 0)
@@ -520,8 +553,13 @@ void serve_pooled(void *item)
 {
     struct request *request = item;
     struct err err = ERR_INIT;
-    int rc = request->route->handle(request, &err);
+    int rc;
 
+    if (request->piece.length) {
+        sink_piece(request);
+        return;
+    }
+    rc = request->route->handle(request, &err);
     if (rc != REQUEST_LATER)
         request_done(request, rc, &err);
 }

@@ -2,6 +2,8 @@
 /* test_agent.c - what agents may do over the API, and what not: another worker's attempts. */
 #include "world.h"
 
+#include <fcntl.h>
+
 #include "spillway/wire.h"
 
 /* A worker of ours that has joined; returns its session. */
@@ -122,6 +124,59 @@ static void the_program_is_for_who_may_join(void **state)
     assert_int_equal(get_as(w, a.session, "/v1/agent/binary/riscv64"), 200);
     unlink(plain);
     unlink(other);
+}
+
+struct stalled {
+    struct world world; /* a client of its own */
+    const struct agent *agent;
+    int64_t attempt;
+};
+
+static void *send_into_stall(void *arg)
+{
+    struct stalled *stalled = arg;
+
+    call(&stalled->world, stalled->agent, "PUT", "held",
+         "/v1/attempts/%" PRId64 "/log/stdout?offset=0", stalled->attempt);
+    return NULL;
+}
+
+/* A pipe that nobody reads stands for a disk that does not answer: whoever opens it waits. */
+static void a_stalled_disk_holds_nobody_else(void **state)
+{
+    struct world *w = *state;
+    struct stalled stalled = { .world = { .broker = w->broker } };
+    own_str char *folder = NULL, *path = NULL;
+    own_fd int reader = -1;
+    pthread_t thread;
+    char hex[SHA256_HEX];
+    struct agent a;
+
+    stop(w);
+    w->conf.http.threads = 1;
+    start(w);
+    join(w, &a, "secret-a");
+    upload(w, "input", hex);
+    stalled.agent = &a;
+    stalled.attempt = lease(w, &a, hex);
+    stalled.world.api = w->api;
+    stalled.world.curl = curl_easy_init();
+    folder = xasprintf("%s/logs/%" PRId64, w->dir, stalled.attempt / 1000);
+    path = xasprintf("%s/%" PRId64 ".0", folder, stalled.attempt);
+    mkdir(folder, 0700);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pthread_create(&thread, NULL, send_into_stall, &stalled), 0);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(get(w, "/healthz"), 200);
+        usleep(30000);
+    }
+    reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    pthread_join(thread, NULL);
+    curl_easy_cleanup(stalled.world.curl);
+    buf_free(&stalled.world.head);
+    buf_free(&stalled.world.body);
+    json_decref(stalled.world.json);
 }
 
 static void logs_go_on_where_they_stopped(void **state)
@@ -311,15 +366,11 @@ static void an_agent_that_hangs_up_is_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_program_is_for_who_may_join),
-        TEST(logs_go_on_where_they_stopped),
-        TEST(another_workers_attempt_is_out_of_reach),
-        TEST(sessions_and_tokens_are_not_the_same),
-        TEST(a_join_token_works_once),
-        TEST(outputs_are_resumable_and_verified),
-        TEST(outputs_stay_below_the_job),
-        TEST(a_sync_that_has_nothing_waits),
-        TEST(an_agent_that_hangs_up_is_forgotten),
+        TEST(the_program_is_for_who_may_join),      TEST(a_stalled_disk_holds_nobody_else),
+        TEST(logs_go_on_where_they_stopped),        TEST(another_workers_attempt_is_out_of_reach),
+        TEST(sessions_and_tokens_are_not_the_same), TEST(a_join_token_works_once),
+        TEST(outputs_are_resumable_and_verified),   TEST(outputs_stay_below_the_job),
+        TEST(a_sync_that_has_nothing_waits),        TEST(an_agent_that_hangs_up_is_forgotten),
     };
 
     return run_all(tests, array_len(tests));

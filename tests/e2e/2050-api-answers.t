@@ -75,4 +75,28 @@ curl -s --unix-socket "$SOCKET" -r 100- -D head -o part "http://spillway/v1/jobs
 like "beyond the end there is none" "$(cat head)" '^HTTP/1.1 416'
 curl -s --unix-socket "$SOCKET" -I "http://spillway/v1/jobs/$id.1/outputs/out.txt" >head
 like "HEAD tells the size" "$(cat head)" '^Content-Length: 2'
+
+# ---- what was queued once is answered so, whatever the sites are now
+id=$(submit --idempotency-key night-1 -- true)
+wait_state "$id" succeeded
+broker_stop
+echo 'sites: []' >none.yaml
+broker_start --config none.yaml
+nok "a job that no site could run is refused" 'submit -- true'
+is "the repeat of one from before is not" "$(submit --idempotency-key night-1 -- true)" "$id"
+
+# ---- running at once, by rule; and why it waits
+broker_stop
+echo 'projects: {narrow: {max_tasks: 1}}' >rules.yaml
+broker_start --config rules.yaml
+first=$(submit --project narrow -- sleep 600)
+wait_state "$first" running
+second=$(submit --project narrow -- sleep 600)
+other=$(submit -- true)
+wait_state "$other" succeeded
+is "the second of a project that may run one waits" "$(spillway show --json "$second" | json state)" pending
+like "and explain says so" "$(spillway explain "$second")" "max_tasks of project narrow.*capacity 1 - in use 1"
+spillway cancel "$first"
+ok "it runs once there is room" 'wait_state "$second" running'
+spillway cancel "$second"
 done_testing

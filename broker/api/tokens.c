@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 
-#define TOKEN_PREFIX                                                             \
+#define TOKEN_PREFIX \
     "spillway_" /* so that scanners for leaked secrets know one when they see it \
                  */
 #define TOKEN_RANDOM  32

@@ -13,7 +13,7 @@
 #define SCHEDULE_NAME_MOST   128
 #define SCHEDULE_ACTIVE_MOST 64   /* runs not ended that a decision is shown */
 #define SCHEDULE_KEEP        1000 /* firings kept when the description does not say */
-#define SCHEDULE_KEEP_LEAST                                               \
+#define SCHEDULE_KEEP_LEAST \
     100 /* always kept: they are what a clock set back is checked against \
          */
 

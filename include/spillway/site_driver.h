@@ -64,11 +64,11 @@ enum instance_state { INSTANCE_BOOTING, INSTANCE_ACTIVE, INSTANCE_FAILED, INSTAN
 
 /* Something at the site that bears our mark. */
 struct resource {
-    char *kind;   /* "worker", or "port", "volume", "floating-ip", "secret", ... */
-    char *id;     /* the site's own name of it */
-    char *name;   /* order->name of the worker that it belongs to; NULL: of none */
+    char *kind; /* "worker", or "port", "volume", "floating-ip", "secret", ... */
+    char *id;   /* the site's own name of it */
+    char *name; /* order->name of the worker that it belongs to; NULL: of none */
     enum instance_state state;
-    char *detail; /* the site's words for its state; may be NULL */
+    char *detail;     /* the site's words for its state; may be NULL */
     enum fault fault; /* of a failed one: what kind, where the site says; else FAULT_NONE */
     int64_t created_ms;
 };
@@ -96,8 +96,8 @@ struct site_driver {
      * with the same name: find the one that exists and return 0. */
     int (*create)(void *self, const struct order *order, struct err *err);
     /* All that bears the mark of `broker`, all pages. */
-    int (*list)(void *self, const char *broker, int64_t deadline_mono_ms, struct resources_list *out,
-                struct err *err);
+    int (*list)(void *self, const char *broker, int64_t deadline_mono_ms,
+                struct resources_list *out, struct err *err);
     /* State of one worker, with the site's words for a fault in `detail`. */
     int (*inspect)(void *self, const char *name, int64_t deadline_mono_ms, enum instance_state *out,
                    struct buf *detail, struct err *err);

@@ -51,13 +51,13 @@ enum blame { BLAME_NONE, BLAME_USER, BLAME_INFRA, BLAME_PREEMPT };
 
 /* A worker, as its driver and agent let us see it. */
 enum worker_state {
-    WORKER_INTENT,    /* row committed, create not yet answered */
-    WORKER_BOOTING,   /* exists at the site, agent not yet joined */
-    WORKER_READY,     /* agent joined */
-    WORKER_SILENT,    /* agent not heard of for too long */
-    WORKER_DRAINING,  /* takes no new work */
-    WORKER_DESTROYING,/* teardown under way; still counts against quota */
-    WORKER_GONE,      /* two listings no longer show it */
+    WORKER_INTENT,     /* row committed, create not yet answered */
+    WORKER_BOOTING,    /* exists at the site, agent not yet joined */
+    WORKER_READY,      /* agent joined */
+    WORKER_SILENT,     /* agent not heard of for too long */
+    WORKER_DRAINING,   /* takes no new work */
+    WORKER_DESTROYING, /* teardown under way; still counts against quota */
+    WORKER_GONE,       /* two listings no longer show it */
     WORKER_STATE_COUNT
 };
 

@@ -73,13 +73,13 @@
 #ifndef SPILLWAY_WIRE_H
 #define SPILLWAY_WIRE_H
 
-#define WIRE_VERSION        1
-#define WIRE_BODY_MOST      (8 * 1024 * 1024)
-#define WIRE_PIECE_MOST     (4 * 1024 * 1024) /* of a log or an output, in one PUT */
-#define WIRE_LOG_INLINE     4096
-#define WIRE_REPORTS_MOST   1000 /* in one sync */
-#define WIRE_LEASES_MOST    1000 /* in one answer */
-#define WIRE_JOIN_AGAIN_MS  60000
-#define WIRE_OUTPUTS_MOST   10000 /* files of one attempt */
+#define WIRE_VERSION       1
+#define WIRE_BODY_MOST     (8 * 1024 * 1024)
+#define WIRE_PIECE_MOST    (4 * 1024 * 1024) /* of a log or an output, in one PUT */
+#define WIRE_LOG_INLINE    4096
+#define WIRE_REPORTS_MOST  1000 /* in one sync */
+#define WIRE_LEASES_MOST   1000 /* in one answer */
+#define WIRE_JOIN_AGAIN_MS 60000
+#define WIRE_OUTPUTS_MOST  10000 /* files of one attempt */
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/own.h"
 #include "base/parse.h"
 
-#define TOKEN_MARGIN_MS                                                                        \
+#define TOKEN_MARGIN_MS \
     300000                  /* renewed this long before its end, or at nine tenths of its life \
                              */
 #define TRIES             3 /* of a call that may be repeated */

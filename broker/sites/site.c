@@ -34,7 +34,8 @@ struct site {
     pthread_mutex_t lock; /* all below */
     struct site_offer *offer;
     struct site_health health;
-    struct map shapes; /* name -> struct shape_breaker */
+    const char *faulty; /* the call that the last fault came from */
+    struct map shapes;  /* name -> struct shape_breaker */
 };
 
 static uint64_t next_generation(void)
@@ -256,11 +257,15 @@ static int settle(struct site *site, const char *what, const char *shape, int rc
         site->health.fault = err->fault;
         site->health.fault_ms = clock_wall_ms();
         snprintf(site->health.why, sizeof site->health.why, "%.200s", err->text);
+        site->faulty = what;
         site->health.up = err->fault != FAULT_UNAVAILABLE && err->fault != FAULT_TIMEOUT;
         note_fault(site, shape, err);
     } else {
         site->health.up = true;
-        if (!shape) {
+        /* A site that can be listed may still be one that cannot be probed. */
+        if (!shape &&
+            (!site->faulty || strcmp(site->faulty, what) == 0 || strcmp(what, "probe") == 0)) {
+            site->faulty = NULL;
             site->health.why[0] = '\0';
             breaker_success(&site->health.breaker);
         }

@@ -180,7 +180,8 @@ static int know(struct openstack *os, bool anew, int64_t deadline, struct err *e
 
     if (!anew && os->known_mono_ms && now - os->known_mono_ms < KNOWN_MS)
         return 0;
-    if (nova_flavors(os, deadline, err) < 0 || glance_images(os, deadline, err) < 0)
+    if (neutron_network(os, deadline, err) < 0 || nova_flavors(os, deadline, err) < 0 ||
+        glance_images(os, deadline, err) < 0)
         return -1;
     os->known_mono_ms = now ? now : 1;
     return 0;
@@ -337,16 +338,14 @@ static int make_server(struct openstack *os, const struct order *order, const ch
     return rc;
 }
 
-static int os_create(void *self, const struct order *order, struct err *err)
+static int create(struct openstack *os, const struct order *order, struct err *err)
 {
-    struct openstack *os = self;
     own_servers struct servers servers = { .list = NULL };
     own_ports struct ports ports = { .list = NULL };
     own_str char *port = NULL;
     int64_t deadline = order->deadline_mono_ms;
     const struct server *made = NULL;
 
-    learn_broker(os, order->broker);
     if (know(os, false, deadline, err) < 0 ||
         neutron_ports(os, order->name, deadline, &ports, err) < 0)
         return -1;
@@ -363,6 +362,24 @@ static int os_create(void *self, const struct order *order, struct err *err)
         return 0;
     neutron_port_delete(os, port, deadline, NULL); /* what fails here, destroy repeats */
     return -1;
+}
+
+/* How many requests it took: what a site allows in a minute is little. */
+static int count_requests(struct openstack *os, const char *what, const char *name, int64_t before,
+                          int rc)
+{
+    log_debug("site %s: %s %s took %lld requests", os->conf->name, what, name,
+              (long long)(session_requests(os->session) - before));
+    return rc;
+}
+
+static int os_create(void *self, const struct order *order, struct err *err)
+{
+    struct openstack *os = self;
+    int64_t before = session_requests(os->session);
+
+    learn_broker(os, order->broker);
+    return count_requests(os, "making", order->name, before, create(os, order, err));
 }
 
 static void add_resource(struct resources_list *out, const char *kind, const char *id,
@@ -454,8 +471,6 @@ static int os_diagnose(void *self, const char *name, int64_t deadline, struct bu
         return -1;
     if (!server)
         return 0;
-    if (server->detail)
-        buf_printf(out, "%s\n", server->detail);
     /* A server that never had a host has no console either. */
     if (server->fault != FAULT_NO_CAPACITY && nova_console(os, server->id, deadline, out, &why) < 0)
         buf_printf(out, "no console log: %s\n", why.text);
@@ -476,11 +491,11 @@ static int find_to_delete(struct openstack *os, const char *name, int64_t deadli
     return nova_servers(os, NULL, deadline, servers, err);
 }
 
-static int os_destroy(void *self, const char *name, int64_t deadline, struct err *err)
+static int destroy(struct openstack *os, const char *name, int64_t deadline, struct err *err)
 {
-    struct openstack *os = self;
     own_servers struct servers servers = { .list = NULL };
     own_ports struct ports ports = { .list = NULL };
+    size_t others = 0;
 
     if (find_to_delete(os, name, deadline, &servers, err) < 0)
         return -1;
@@ -488,12 +503,23 @@ static int os_destroy(void *self, const char *name, int64_t deadline, struct err
         if (servers.list[i].ours && strcmp(servers.list[i].name, name) == 0 &&
             nova_delete(os, servers.list[i].id, deadline, err) < 0)
             return -1;
-    if (neutron_ports(os, name, deadline, &ports, err) < 0)
+    if (neutron_ports(os, NULL, deadline, &ports, err) < 0)
         return -1;
-    for (size_t i = 0; i < ports.count; i++)
-        if (neutron_port_delete(os, ports.list[i].id, deadline, err) < 0)
+    for (size_t i = 0; i < ports.count; i++) {
+        if (strcmp(ports.list[i].name, name) != 0)
+            others++;
+        else if (neutron_port_delete(os, ports.list[i].id, deadline, err) < 0)
             return -1;
-    return 0;
+    }
+    return others ? 0 : neutron_group_drop(os, deadline, err);
+}
+
+static int os_destroy(void *self, const char *name, int64_t deadline, struct err *err)
+{
+    struct openstack *os = self;
+    int64_t before = session_requests(os->session);
+
+    return count_requests(os, "removing", name, before, destroy(os, name, deadline, err));
 }
 
 const struct site_driver openstack_driver = {

@@ -137,7 +137,7 @@ static int choose_network(struct openstack *os, const json_t *networks, struct e
                            count ? buf_text(&names) : "");
 }
 
-static int find_network(struct openstack *os, int64_t deadline, struct err *err)
+int neutron_network(struct openstack *os, int64_t deadline, struct err *err)
 {
     own_json json_t *answer = NULL;
 
@@ -192,17 +192,15 @@ static int make_group(struct openstack *os, const char *name, int64_t deadline, 
     return 0;
 }
 
-static int find_group(struct openstack *os, int64_t deadline, struct err *err)
+/* Its id into os->group_id where there is one. */
+static int look_for_group(struct openstack *os, const char *name, int64_t deadline, struct err *err)
 {
-    own_str char *name = xasprintf("spillway-%.8s", os->broker);
     own_buf struct buf query = BUF_INIT(512);
     own_json json_t *answer = NULL;
     const json_t *each;
     char mark[96];
     size_t i;
 
-    if (os->group_id || os->security_groups)
-        return 0;
     buf_printf(&query, "/security-groups?name=%s&project_id=", name);
     put_url(&query, session_project(os->session));
     if (get(os, buf_text(&query), deadline, &answer, err) < 0)
@@ -218,7 +216,45 @@ static int find_group(struct openstack *os, int64_t deadline, struct err *err)
         os->group_id = xstrdup(os_text(each, "id"));
         return 0;
     }
-    return make_group(os, name, deadline, err);
+    return 0;
+}
+
+static char *group_name(const struct openstack *os)
+{
+    return xasprintf("spillway-%.8s", os->broker);
+}
+
+static int find_group(struct openstack *os, int64_t deadline, struct err *err)
+{
+    own_str char *name = group_name(os);
+
+    if (os->group_id || os->security_groups)
+        return 0;
+    if (look_for_group(os, name, deadline, err) < 0)
+        return -1;
+    return os->group_id ? 0 : make_group(os, name, deadline, err);
+}
+
+int neutron_group_drop(struct openstack *os, int64_t deadline, struct err *err)
+{
+    own_str char *name = group_name(os), *path = NULL;
+    own_os_call struct os_call call = { .service = OS_NETWORK, .method = "DELETE" };
+    struct err why = ERR_INIT;
+
+    if (os->security_groups)
+        return 0;
+    if (!os->group_id && look_for_group(os, name, deadline, err) < 0)
+        return -1;
+    if (!os->group_id)
+        return 0;
+    call.path = path = xasprintf("/security-groups/%s", os->group_id);
+    free(take_ptr(os->group_id));
+    if (session_call(os->session, &call, deadline, &why) == 0 || why.fault == FAULT_NOT_FOUND ||
+        why.fault == FAULT_CONFLICT) /* somebody's port uses it */
+        return 0;
+    if (err)
+        *err = why;
+    return -1;
 }
 
 /* ---- a worker's port ------------------------------------------------------------------------- */
@@ -261,7 +297,7 @@ int neutron_port_make(struct openstack *os, const char *name, int64_t deadline, 
     own_os_call struct os_call call = { .service = OS_NETWORK, .method = "POST", .path = "/ports" };
     const char *made;
 
-    if (find_network(os, deadline, err) < 0 || find_group(os, deadline, err) < 0)
+    if (neutron_network(os, deadline, err) < 0 || find_group(os, deadline, err) < 0)
         return -1;
     call.body = body = port_body(os, name);
     if (session_call(os->session, &call, deadline, err) < 0) {

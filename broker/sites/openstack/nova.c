@@ -40,9 +40,24 @@ static enum instance_state state_of(const char *status)
     return INSTANCE_ACTIVE; /* also while it reboots or moves: its agent says how it is */
 }
 
-static void read_fault(const json_t *from, const char *status, struct server *server)
+/* A listing has no fault of a server that never had a host: those lie in a cell of their own. */
+static void ask_fault(struct openstack *os, const char *id, int64_t deadline, struct buf *out)
 {
-    const char *words = os_text(json_object_get(from, "fault"), "message");
+    own_str char *path = xasprintf("/servers/%s", id);
+    own_os_call struct os_call call = { .service = OS_COMPUTE, .method = "GET", .path = path };
+    const char *words;
+
+    if (session_call(os->session, &call, deadline, NULL) < 0)
+        return;
+    words = os_text(json_object_get(json_object_get(call.answer, "server"), "fault"), "message");
+    buf_puts(out, words ? words : "");
+}
+
+static void read_fault(struct openstack *os, const json_t *from, const char *status,
+                       int64_t deadline, struct server *server)
+{
+    own_buf struct buf words = BUF_INIT(65536);
+    const char *listed = os_text(json_object_get(from, "fault"), "message");
 
     if (server->state != INSTANCE_FAILED)
         return;
@@ -50,11 +65,16 @@ static void read_fault(const json_t *from, const char *status, struct server *se
         server->detail = xasprintf("the server is %s", status);
         return;
     }
-    server->fault = words ? os_server_fault(words) : FAULT_UNAVAILABLE;
-    server->detail = xasprintf("ERROR: %.400s", words ? words : "no word on why");
+    if (listed)
+        buf_puts(&words, listed);
+    else if (server->ours)
+        ask_fault(os, server->id, deadline, &words);
+    server->fault = os_server_fault(buf_text(&words));
+    server->detail = xasprintf("ERROR: %.400s", words.length ? words.data : "no word on why");
 }
 
-static void server_add(struct openstack *os, struct servers *out, const json_t *from)
+static void server_add(struct openstack *os, struct servers *out, const json_t *from,
+                       int64_t deadline)
 {
     const json_t *metadata = json_object_get(from, "metadata");
     const json_t *flavor = json_object_get(from, "flavor");
@@ -77,7 +97,7 @@ static void server_add(struct openstack *os, struct servers *out, const json_t *
     };
     /* Users may rename a server; the mark stays. */
     server->name = xstrdup(server->ours ? worker : name);
-    read_fault(from, status ? status : "", server);
+    read_fault(os, from, status ? status : "", deadline, server);
 }
 
 int nova_servers(struct openstack *os, const char *name, int64_t deadline, struct servers *out,
@@ -106,7 +126,7 @@ int nova_servers(struct openstack *os, const char *name, int64_t deadline, struc
         if (session_call(os->session, &call, deadline, err) < 0)
             return -1;
         servers = json_object_get(call.answer, "servers");
-        json_array_foreach(servers, i, each) server_add(os, out, each);
+        json_array_foreach(servers, i, each) server_add(os, out, each, deadline);
         /* Some clouds give fewer than asked for: only what says that it goes on, does. */
         if (json_array_size(servers) == 0 || !json_object_get(call.answer, "servers_links"))
             return 0;

@@ -102,6 +102,8 @@ const struct flavor *flavor_find(const struct openstack *os, const char *name);
 
 /* ---- neutron.c ---- */
 
+/* Which network the site's file means, once. */
+int neutron_network(struct openstack *os, int64_t deadline, struct err *err);
 /* Ports that bear our mark; `name`: of that worker; NULL: all. */
 int neutron_ports(struct openstack *os, const char *name, int64_t deadline, struct ports *out,
                   struct err *err);
@@ -109,6 +111,8 @@ int neutron_ports(struct openstack *os, const char *name, int64_t deadline, stru
 int neutron_port_make(struct openstack *os, const char *name, int64_t deadline, char **id,
                       struct err *err);
 int neutron_port_delete(struct openstack *os, const char *id, int64_t deadline, struct err *err);
+/* Our security group goes with the last port; it is made again when it is needed. */
+int neutron_group_drop(struct openstack *os, int64_t deadline, struct err *err);
 int neutron_quota(struct openstack *os, int64_t deadline, struct probe *out, struct err *err);
 
 /* ---- glance.c ---- */

@@ -181,7 +181,7 @@ static bool node_is_wanted(const struct survey *survey, const struct slurm_node 
 {
     for (size_t i = 0; i < survey->partition_count; i++)
         if (slurm_in_list(node->partitions, survey->partitions[i].name))
-            return node->usable;
+            return true;
     return false;
 }
 
@@ -292,6 +292,7 @@ static void add_pilots(struct slurm *slurm, const struct slurm_partition *partit
         add_pilot(slurm, partition, NULL, 0, n, node->memory * n / node->cpus);
 }
 
+/* Nodes that are down count too: they come back, and a job that fits them need not be refused. */
 static void make_pilots(struct slurm *slurm, const struct survey *survey)
 {
     slurm->pilot_count = 0;
@@ -349,7 +350,8 @@ static void gpu_quotas(const struct slurm *slurm, const struct survey *survey, s
     int types = 0;
 
     for (size_t i = 0; i < survey->node_count; i++)
-        add_to(all, &types, survey->nodes[i].gpus, survey->nodes[i].gpu_types);
+        if (survey->nodes[i].usable)
+            add_to(all, &types, survey->nodes[i].gpus, survey->nodes[i].gpu_types);
     for (int i = 0; i < types; i++) {
         const char *type = all[i].type;
         int running = count_of(survey->gpus_running, survey->types_running, type);
@@ -365,6 +367,8 @@ static void core_quota(const struct slurm *slurm, const struct survey *survey, s
     int64_t all = 0, used = 0, largest = 0;
 
     for (size_t i = 0; i < survey->node_count; i++) {
+        if (!survey->nodes[i].usable)
+            continue;
         all += survey->nodes[i].cpus;
         used += survey->nodes[i].cpus_used;
         if (survey->nodes[i].cpus > largest)

@@ -27,6 +27,12 @@ unlike "user data holds no credential of the site" "$(cat "$T/guests/$worker/use
 like "but what the agent needs" "$(cat "$T/guests/$worker/user_data")" '"url\\":'
 nok "the payload is gone from the guest's disk" 'test -e "$T/guests/$worker/boot.json"'
 ok "nothing is left at the cloud" 'nothing_is_left 60'
-diag "calls to the API: $(grep -c . "$T/broker.log") lines of log"
+made=$(requests making "$worker")
+removed=$(requests removing "$worker")
+diag "requests: $made to make it, $removed to remove it"
+# A look for the port and one for the group, network and group; the port, the server.
+ok "its making took few requests" 'test "$made" -gt 0 && test "$made" -le 7'
+# Once for the server and once for what is gone by then, or is still going.
+ok "and so did its removal" 'test "$removed" -gt 0 && test "$removed" -le 12'
 guests_stop
 done_testing

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """cloud.py COMMAND - look at the lab's cloud, or meddle with it, as its administrator.
 
-    left                 what bears Spillway's mark, one a line: servers and ports
+    left                 what bears Spillway's mark, one a line: servers, ports, security groups
     clean                remove all of that, whoever's it is
     delete NAME          delete that server, as a user might behind the broker's back
     peak SECONDS FILE    for so long, write the largest use of quota seen: SITE instances/LIMIT cores/LIMIT
@@ -32,8 +32,14 @@ def ports():
     return [p for p in get(cloud.network, "/ports", "ports") if p.get("description", "").startswith("spillway ")]
 
 
+def groups():
+    return [g for g in get(cloud.network, "/security-groups", "security_groups")
+            if g.get("description", "").startswith("spillway ")]
+
+
 def left():
-    return [f"server {s['name']} {s['status']}" for s in servers()] + [f"port {p['name']}" for p in ports()]
+    return ([f"server {s['name']} {s['status']}" for s in servers()] + [f"port {p['name']}" for p in ports()] +
+            [f"security-group {g['name']}" for g in groups()])
 
 
 def clean():
@@ -41,6 +47,8 @@ def clean():
         cloud.compute.delete(f"/servers/{server['id']}")
     for port in ports():
         cloud.network.delete(f"/ports/{port['id']}")
+    for group in groups():
+        cloud.network.delete(f"/security-groups/{group['id']}")
     return wait_none(60)
 
 

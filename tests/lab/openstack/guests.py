@@ -49,10 +49,12 @@ def boot(server):
                 file.write(item["content"])
             os.chmod(path, int(item["permissions"], 8))
     size_machine(folder, server["flavor"])
+    give_gpus(folder, server["flavor"])
     with open(os.path.join(folder, "console"), "ab") as log:
         return subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-             f"mount --bind '{folder}' {GUEST_HOME} && cd / && exec sh {GUEST_HOME}/start"],
+             f"mount --bind '{folder}' {GUEST_HOME} && cd / && "
+             f"PATH={GUEST_HOME}/bin:$PATH exec sh {GUEST_HOME}/start"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
@@ -64,6 +66,16 @@ def size_machine(folder, flavor):
     payload.update(cpus=flavor["vcpus"], memory_bytes=flavor["ram"] << 20)
     with open(path, "w", encoding="utf-8") as file:
         json.dump(payload, file)
+
+
+def give_gpus(folder, flavor):
+    """There is no card in this machine: what would list them says what the flavor promises."""
+    count = int(flavor["extra_specs"].get("resources:CUSTOM_GPU_V100", 0))
+    os.makedirs(os.path.join(folder, "bin"), exist_ok=True)
+    path = os.path.join(folder, "bin", "nvidia-smi")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\n" + "".join(f"echo '{i}, Tesla V100, 16160'\n" for i in range(count)))
+    os.chmod(path, 0o755)
 
 
 def switch_off(guest):

@@ -14,7 +14,8 @@ conf() {
     conf_keys=$1
     shift
     {
-        echo 'broker: {listen: "127.0.0.1:7455", url: "https://127.0.0.1:7455", lease: {ttl: 10s, heartbeat: 1s}}'
+        echo 'broker: {listen: "127.0.0.1:7455", url: "https://127.0.0.1:7455", log: debug'
+        echo '  , lease: {ttl: 10s, heartbeat: 1s}}'
         echo 'sites:'
         for conf_site in "$@"; do
             echo "  - {name: $conf_site, type: openstack, cloud: $conf_site, network: labnet, probe: 3s, reconcile: 5s"
@@ -37,6 +38,11 @@ guests_stop() {
 # Faults of a kind that the broker noted of a site.
 quota_faults() {
     grep -c "site $1: create: .*[Qq]uota" "$T/broker.log"
+}
+
+# requests WHAT WORKER: how many requests "making" or "removing" it took, all tries together.
+requests() {
+    sed -n "s/.*: $1 $2 took \([0-9]*\) requests.*/\1/p" "$T/broker.log" | awk '{ n += $1 } END { print n + 0 }'
 }
 
 # As the cloud's own client sees it.

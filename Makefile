@@ -49,7 +49,7 @@ CLI    := main args help cli endpoint client sse term table task follow watch be
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt env container limits run lease inbox answer sync blob stage outputs upload
 
-UNIT   := sites/test_examples net/test_http sites/test_clouds sites/test_openstack broker/test_attempts broker/test_agents broker/test_experience api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue broker/test_world agent/test_slots agent/test_inbox agent/test_boot agent/test_attempt agent/test_outputs agent/test_loop agent/test_http agent/test_place cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
+UNIT   := sites/test_examples net/test_http net/test_known_hosts net/test_ssh_config sites/test_slurm agent/test_gpu sites/test_clouds sites/test_openstack broker/test_attempts broker/test_agents broker/test_experience api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue broker/test_world agent/test_slots agent/test_inbox agent/test_boot agent/test_attempt agent/test_outputs agent/test_loop agent/test_http agent/test_place cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
           cli/test_inputs store/test_tasks store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer notify/test_message store/test_notices store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_learn sched/test_swf sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
 
 # ---- how it is built ---------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ LIBS_AGENT  := -lhttp_parser -lcares -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all unit help pages setup demo check check-unit check-e2e check-lab-openstack bench fuzz lint format install uninstall deb clean
+.PHONY: all unit help pages setup demo check check-unit check-e2e check-lab-openstack check-lab-slurm bench fuzz lint format install uninstall deb clean
 
 all: $(PROGRAMS:%=$(B)/bin/%)
 
@@ -157,6 +157,10 @@ check-e2e: all
 # As root, for it makes namespaces; LAB_KEEP=1 leaves the cloud running for the next time.
 check-lab-openstack: all
 	@BUILD=$(B) SANITIZE=$(SANITIZE) tests/lab/openstack/run $(TESTS)
+
+# As root, for its daemons run as their own users.
+check-lab-slurm: all
+	@BUILD=$(B) SANITIZE=$(SANITIZE) tests/lab/slurm/run $(TESTS)
 
 demo: setup
 	@$(MAKE) --no-print-directory -j2 all
@@ -250,6 +254,7 @@ help:
 	@echo "make check      set up, build, run all tests that need no network and no root"
 	@echo "                (TESTS=\"unit store\" picks some, SANITIZE=address,undefined or thread builds them so)"
 	@echo "make check-lab-openstack  against real OpenStack services on this machine (root, Debian)"
+	@echo "make check-lab-slurm  against a real Slurm with sshd on this machine (root, Debian)"
 	@echo "make bench      figures, each beside a peer measured in the same run (BENCH=name picks one)"
 	@echo "make lint       clang-format, clang-tidy, cppcheck, shellcheck, mandoc, as far as they are installed"
 	@echo "make install    into PREFIX (default /usr/local), below DESTDIR; uninstall takes it away again"

@@ -30,6 +30,8 @@ json_t *facts_json(const struct facts *facts, const char *cgroup);
 
 /* gpu.c: */
 int gpus_find(struct gpu *out, int most);
+/* Those that CUDA_VISIBLE_DEVICES (NULL: unset) leaves; moves them to the front. */
+int gpus_lent(struct gpu *gpus, int count, const char *visible);
 /* One line of `nvidia-smi --query-gpu=index,name,memory.total --format=csv,noheader,nounits`. */
 bool gpu_from_line(const char *line, struct gpu *out);
 

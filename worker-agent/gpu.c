@@ -3,7 +3,9 @@
  *
  * Best first: nvidia-smi knows index, model and memory.  Where only the kernel module is loaded,
  * /proc names the models.  Where not even that is, the PCI bus shows that a card is there; it
- * cannot be used by a job, but a site's operator is told. */
+ * cannot be used by a job, but a site's operator is told.
+ *
+ * A batch system may have lent us only some of the cards: CUDA_VISIBLE_DEVICES says which. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -179,11 +181,47 @@ static int from_pci(struct gpu *out, int most)
     return count;
 }
 
+static bool in_list(const char *list, const char *id)
+{
+    size_t length = strlen(id);
+
+    while (*list) {
+        size_t one = strcspn(list, ",");
+
+        if (one == length && strncmp(list, id, one) == 0)
+            return true;
+        list += one + (list[one] == ',');
+    }
+    return false;
+}
+
+/* Cards named by index, as batch systems do; a list of other names (UUIDs) is left to the driver.
+ * Where a cgroup hides the others, those that are left may be counted anew from 0: a list that
+ * names none of them takes none away. */
+int gpus_lent(struct gpu *gpus, int count, const char *visible)
+{
+    int kept = 0;
+
+    if (!visible || strspn(visible, "0123456789,") != strlen(visible))
+        return count;
+    for (int i = 0; i < count; i++)
+        kept += in_list(visible, gpus[i].id);
+    if (kept == 0 && *visible)
+        return count;
+    kept = 0;
+    for (int i = 0; i < count; i++)
+        if (in_list(visible, gpus[i].id))
+            gpus[kept++] = gpus[i];
+    return kept;
+}
+
 int gpus_find(struct gpu *out, int most)
 {
     int count = from_smi(out, most);
 
     if (!count)
         count = from_proc(out, most);
-    return count ? count : from_pci(out, most);
+    if (!count)
+        count = from_pci(out, most);
+    return gpus_lent(out, count, getenv("CUDA_VISIBLE_DEVICES"));
 }

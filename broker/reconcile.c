@@ -358,6 +358,7 @@ static void forget_retries(struct reconcile *r)
         pthread_mutex_unlock(&queue->lock);
         if (gone) {
             retry_done(r, retry->worker);
+            r->probe_mono_ms = 0; /* what it held is free: others may wait for that */
             i = 0;
         }
     }

@@ -15,8 +15,6 @@
 #include "base/own.h"
 #include "conf/yaml.h"
 
-extern char **environ;
-
 /* What users write beside `auth` though it belongs in it. */
 static const char *const auth_keys[] = {
     "auth_url",
@@ -228,7 +226,9 @@ static void put_names(struct buf *out, const json_t *clouds)
     json_t *value;
 
     json_object_foreach((json_t *)(uintptr_t)clouds, key, value)
+    {
         buf_printf(out, "%s%s", out->length ? ", " : "", key);
+    }
 }
 
 static int no_entry(const char *name, const char *path, const json_t *clouds, struct err *err)

@@ -327,7 +327,7 @@ static int make_server(struct openstack *os, const struct order *order, const ch
         return -1;
     if (!flavor)
         return err_set(err, FAULT_NOT_FOUND, "no flavor '%s'", order->shape);
-    if (make_user_data(os, order, image, &user_data, err) < 0)
+    if (make_user_data(os, order, image, &user_data, err) < 0 || !user_data)
         return -1;
     rc = nova_create(os, order, flavor, image, port, user_data, &maybe_done, err);
     explicit_bzero(user_data, strlen(user_data));

@@ -55,7 +55,9 @@ int glance_images(struct openstack *os, int64_t deadline, struct err *err)
             return -1;
         }
         json_array_foreach(json_object_get(call.answer, "images"), i, each)
+        {
             image_add(&images, &count, each);
+        }
         /* "/v2/images?marker=...": below what our endpoint ends in. */
         next = os_text(call.answer, "next");
         next = next ? strstr(next, "/images") : NULL;

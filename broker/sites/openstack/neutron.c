@@ -166,7 +166,8 @@ static int close_inward(struct openstack *os, const json_t *group, int64_t deadl
 
         if (!id || !direction || strcmp(direction, "ingress") != 0)
             continue;
-        call.path = path = xasprintf("/security-group-rules/%s", id);
+        path = xasprintf("/security-group-rules/%s", id);
+        call.path = path;
         if (session_call(os->session, &call, deadline, err) < 0)
             return -1;
     }
@@ -247,7 +248,8 @@ int neutron_group_drop(struct openstack *os, int64_t deadline, struct err *err)
         return -1;
     if (!os->group_id)
         return 0;
-    call.path = path = xasprintf("/security-groups/%s", os->group_id);
+    path = xasprintf("/security-groups/%s", os->group_id);
+    call.path = path;
     free(take_ptr(os->group_id));
     if (session_call(os->session, &call, deadline, &why) == 0 || why.fault == FAULT_NOT_FOUND ||
         why.fault == FAULT_CONFLICT) /* somebody's port uses it */
@@ -299,7 +301,8 @@ int neutron_port_make(struct openstack *os, const char *name, int64_t deadline, 
 
     if (neutron_network(os, deadline, err) < 0 || find_group(os, deadline, err) < 0)
         return -1;
-    call.body = body = port_body(os, name);
+    body = port_body(os, name);
+    call.body = body;
     if (session_call(os->session, &call, deadline, err) < 0) {
         if (call.status == 404)
             forget_ids(os);

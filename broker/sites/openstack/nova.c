@@ -126,7 +126,10 @@ int nova_servers(struct openstack *os, const char *name, int64_t deadline, struc
         if (session_call(os->session, &call, deadline, err) < 0)
             return -1;
         servers = json_object_get(call.answer, "servers");
-        json_array_foreach(servers, i, each) server_add(os, out, each, deadline);
+        json_array_foreach(servers, i, each)
+        {
+            server_add(os, out, each, deadline);
+        }
         /* Some clouds give fewer than asked for: only what says that it goes on, does. */
         if (json_array_size(servers) == 0 || !json_object_get(call.answer, "servers_links"))
             return 0;

@@ -7,44 +7,21 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "base/clock.h"
-#include "base/io.h"
-#include "base/own.h"
+#include "loopback.h"
 #include "net/http.h"
 
-struct server {
-    int listener;
-    int port;
-    pthread_t thread;
-    atomic_int connections, requests;
-};
-
-static void answer(int fd, const char *head, const char *body)
-{
-    own_str char *text = xasprintf("HTTP/1.1 %s\r\nContent-Length: %zu\r\nX-Token: t-1\r\n\r\n%s",
-                                   head, strlen(body), body);
-
-    (void)!io_write_all(fd, text, strlen(text));
-}
-
-/* False: the connection is to end. */
-static bool serve_one(int fd, const char *request)
+static bool serve(struct loopback *server, int fd, const char *request)
 {
     const char *path = strchr(request, ' ');
 
+    (void)server;
     if (!path)
         return false;
     if (strncmp(path, " /busy ", 7) == 0)
-        answer(fd, "429 Too Many\r\nRetry-After: 1", "slow down");
+        loopback_answer(fd, "429 Too Many\r\nRetry-After: 1", "slow down");
     else if (strncmp(path, " /long ", 7) == 0)
-        answer(fd, "200 OK", "0123456789abcdef0123456789abcdef");
+        loopback_answer(fd, "200 OK", "0123456789abcdef0123456789abcdef");
     else if (strncmp(path, " /cut ", 6) == 0)
         return (void)!io_write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx", 41), false;
     else if (strncmp(path, " /dead ", 7) == 0)
@@ -52,82 +29,19 @@ static bool serve_one(int fd, const char *request)
     else if (strncmp(path, " /never ", 8) == 0)
         return true; /* no answer at all */
     else
-        answer(fd, "200 OK", "{}");
+        loopback_answer(fd, "200 OK", "{}");
     return true;
 }
 
-static void *serve_connection(void *arg)
-{
-    struct server *server = ((void **)arg)[0];
-    int fd = (int)(intptr_t)((void **)arg)[1];
-    char data[4096];
-    size_t length = 0;
-    ssize_t got;
-
-    free(arg);
-    while ((got = read(fd, data + length, sizeof data - 1 - length)) > 0) {
-        char *end;
-
-        length += (size_t)got;
-        data[length] = '\0';
-        end = strstr(data, "\r\n\r\n");
-        if (!end)
-            continue;
-        atomic_fetch_add(&server->requests, 1);
-        if (!serve_one(fd, data))
-            break;
-        length = 0;
-    }
-    close(fd);
-    return NULL;
-}
-
-static void *serve(void *arg)
-{
-    struct server *server = arg;
-    int fd;
-
-    while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
-        void **pair = xcalloc(2, sizeof *pair);
-        pthread_t thread;
-
-        atomic_fetch_add(&server->connections, 1);
-        pair[0] = server;
-        pair[1] = (void *)(intptr_t)fd;
-        assert_int_equal(pthread_create(&thread, NULL, serve_connection, pair), 0);
-        pthread_detach(thread);
-    }
-    return NULL;
-}
-
-/* Never used again: the thread of a connection may outlive its test. */
-static struct server servers[16];
-
 static int set_up(void **state)
 {
-    static size_t used;
-    struct server *server = &servers[used++];
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
-
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(server->listener, 32), 0);
-    assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &size), 0);
-    server->port = ntohs(address.sin_port);
-    assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
-    *state = server;
+    *state = loopback_start(serve);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct server *server = *state;
-
-    shutdown(server->listener, SHUT_RDWR);
-    pthread_join(server->thread, NULL);
-    close(server->listener);
+    loopback_stop(*state);
     return 0;
 }
 
@@ -142,7 +56,7 @@ static struct http_pool *pool_of(double per_second, int burst)
     return pool;
 }
 
-static int ask(struct http_pool *pool, const struct server *server, const char *path,
+static int ask(struct http_pool *pool, const struct loopback *server, const char *path,
                int64_t for_ms, struct http_answer *out, struct err *err)
 {
     own_str char *url = xasprintf("http://127.0.0.1:%d%s", server->port, path);
@@ -155,7 +69,7 @@ static int ask(struct http_pool *pool, const struct server *server, const char *
 
 static void a_connection_is_used_again(void **state)
 {
-    struct server *server = *state;
+    struct loopback *server = *state;
     struct http_pool *pool = pool_of(0, 0);
 
     for (int i = 0; i < 5; i++) {
@@ -175,7 +89,7 @@ static void a_connection_is_used_again(void **state)
 
 static void many_are_in_flight_with_an_outcome_each(void **state)
 {
-    struct server *server = *state;
+    struct loopback *server = *state;
     struct http_pool *pool = pool_of(0, 0);
     struct http_request requests[6];
     struct http_answer answers[6];
@@ -208,7 +122,7 @@ static void no_answer_is_a_fault_with_a_kind(void **state)
         { "/dead", 5000, FAULT_UNAVAILABLE },
         { "/long", 5000, FAULT_INVALID },
     };
-    struct server *server = *state;
+    struct loopback *server = *state;
     struct http_pool *pool = pool_of(0, 0);
 
     for (size_t i = 0; i < array_len(cases); i++) {
@@ -242,7 +156,7 @@ static void nobody_there_means_not_done(void **state)
 static void retry_after_is_obeyed(void **state)
 {
     own_http_answer struct http_answer out = { .status = 0 }, second = { .status = 0 };
-    struct server *server = *state;
+    struct loopback *server = *state;
     struct http_pool *pool = pool_of(0, 0);
     struct err err = ERR_INIT;
     int64_t before = clock_mono_ms();
@@ -261,7 +175,7 @@ static void retry_after_is_obeyed(void **state)
 
 static void calls_are_paced(void **state)
 {
-    struct server *server = *state;
+    struct loopback *server = *state;
     struct http_pool *pool = pool_of(20, 2);
     int64_t before = clock_mono_ms();
 

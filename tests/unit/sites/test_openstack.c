@@ -265,7 +265,8 @@ static void user_data_has_bounds(void **state)
 
     (void)state;
     memset(big, 'x', 69999);
-    what.boot = boot = xasprintf("{\"url\":\"%s\"}", big);
+    boot = xasprintf("{\"url\":\"%s\"}", big);
+    what.boot = boot;
     assert_int_equal(user_data_make(&what, &out, &err), -1);
     assert_non_null(strstr(err.text, "65535"));
     what.boot = BOOT;

@@ -10,7 +10,7 @@ cp "$ROOT/tests/lib/run" "$T/tree/tests/lib/run"
 runner() {
     rm -f "$T"/tree/tests/e2e/*
     printf '%s\n' "$@" >"$T/tree/tests/e2e/1-it.t"
-    BUILD=$T/tree/build V='' SANITIZE='' "$T/tree/tests/lib/run" e2e
+    BUILD=$T/tree/build V='' SANITIZE='' AGAIN="${again:-0}" "$T/tree/tests/lib/run" e2e
     echo "status $?"
 }
 # The count is a line of its own, the last but our "status".
@@ -23,6 +23,14 @@ ends_with "all pass" "$(runner 'echo 1..2' 'echo ok 1 - a' 'echo ok 2 - b')" '2 
 out=$(runner 'echo ok 1 - a' 'echo not ok 2 - b' 'echo "# because"' 'echo 1..2' 'exit 1')
 ends_with "one fails" "$out" '1 passed, 1 failed' 1
 like "and its output is shown" "$out" '# because'
+
+# Fails until it has left a mark.
+once='test -e "'$T'/mark" || { touch "'$T'/mark"; echo 1..1; echo not ok 1 - a; exit 1; }'
+out=$(again=1 && runner "$once" 'echo 1..1' 'echo ok 1 - a')
+ends_with "one that was late gets a second run" "$out" '1 passed, 0 failed' 0
+like "which is said" "$out" 'once more, each by itself: e2e/1-it'
+ends_with "but not what fails twice" "$(again=1 && runner 'echo 1..1' 'echo not ok 1 - a' 'exit 1')" \
+    '0 passed, 1 failed' 1
 
 ends_with "skipped is told apart" "$(runner 'echo 1..2' 'echo ok 1 - a' 'echo "ok 2 - b # skip no root"')" \
     '1 passed, 0 failed, 1 skipped' 0
@@ -49,6 +57,8 @@ ends_with "leaves one that hides" "$out" '1 passed, 1 failed' 1
 
 out=$(runner 'echo 1..1' 'echo report >"${ASAN_OPTIONS##*log_path=}.1"' 'echo ok 1 - a')
 ends_with "a sanitizer has spoken" "$out" '1 passed, 1 failed' 1
+out=$(again=1 && runner 'echo 1..1' 'echo report >"${ASAN_OPTIONS##*log_path=}.1"' 'echo ok 1 - a')
+ends_with "that is never run again" "$out" '1 passed, 1 failed' 1
 
 ends_with "no such test" "$("$T/tree/tests/lib/run" nothing-like-it; echo "status $?")" '0 passed, 1 failed' 1
 done_testing

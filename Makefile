@@ -192,12 +192,12 @@ bench: all $(BENCH_BIN)
 	@BUILD=$(B) tests/bench/run $(BENCH)
 
 # libFuzzer comes with clang alone, so these have objects of their own.
-FUZZ       := job yaml site script cron tzif http_body agent_message
+FUZZ       := job yaml site script cron tzif http_body agent_message ssh slurm
 FUZZ_CC    ?= clang
 FUZZ_FLAGS := -std=c11 -g -O1 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_OBJ   := $(patsubst %,$(O)/fuzz/obj/broker/base/%.o,$(BASE)) \
               $(patsubst %,$(O)/fuzz/obj/broker/conf/%.o,$(CONF)) $(patsubst %,$(O)/fuzz/obj/broker/cron/%.o,$(CRON)) \
-              $(patsubst %,$(O)/fuzz/obj/broker/net/%.o,hash) $(O)/fuzz/obj/broker/reports.o \
+              $(patsubst %,$(O)/fuzz/obj/broker/net/%.o,hash ssh_config known_hosts) $(O)/fuzz/obj/broker/sites/slurm/text.o $(O)/fuzz/obj/broker/reports.o \
               $(patsubst %,$(O)/fuzz/obj/broker/api/%.o,submit decode policy problem)
 FUZZ_BIN   := $(FUZZ:%=$(O)/fuzz/fuzz_%)
 

@@ -20,7 +20,7 @@ struct line {
 
 static char *word(char **at)
 {
-    char *start = *at + strspn(*at, " \t");
+    char *start = *at + strspn(*at, " \t\r");
     size_t length = strcspn(start, " \t\r");
 
     *at = start + length;
@@ -46,7 +46,7 @@ static bool line_split(char *text, struct line *out)
     out->names = first;
     out->type = word(&text);
     out->key = word(&text);
-    return out->key && out->mark != MARK_OTHER;
+    return out->names && out->type && out->key && out->mark != MARK_OTHER;
 }
 
 /* '*' and '?', as ssh has them: they match any character, and case does not count. */

@@ -31,6 +31,7 @@ static void a_key_is_known_by_its_line(void **state)
     assert_int_equal(check("a.example " ED " " KEY "\n", "b.example"), KNOWN_UNKNOWN);
     assert_int_equal(check("# a.example " ED " " KEY "\n", "a.example"), KNOWN_UNKNOWN);
     assert_int_equal(check("", "a.example"), KNOWN_UNKNOWN);
+    assert_int_equal(check("* \r " KEY "\n", "a.example"), KNOWN_UNKNOWN); /* no type */
 }
 
 static void another_key_has_changed(void **state)

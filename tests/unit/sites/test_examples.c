@@ -14,7 +14,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "conf/broker.h"
-#include "sites/openstack/driver.h"
+#include "sites/site.h"
 
 #define SECRETS                                                                     \
     "clouds: {scigne: &c {auth: {application_credential_secret: s}}, gricad: *c,\n" \
@@ -30,13 +30,13 @@ static void open_all(const char *path)
         fail_msg("%s", err.text);
     assert_true(conf.site_count > 0);
     for (size_t i = 0; i < conf.site_count; i++) {
-        void *self = NULL;
+        struct site *site = NULL;
 
         if (conf.sites[i].fault)
             fail_msg("%s", conf.sites[i].fault);
-        if (openstack_driver.open(&conf.sites[i], "/nowhere", &self, &err) < 0)
+        if (site_open(&conf.sites[i], "/nowhere", &site, &err) < 0)
             fail_msg("%s", err.text);
-        openstack_driver.close(self);
+        site_close(site);
     }
     broker_conf_free(&conf);
 }
@@ -61,7 +61,7 @@ static void every_site_file_can_be_used(void **state)
         open_all(files.gl_pathv[i]);
         seen++;
     }
-    assert_int_equal(seen, 8);
+    assert_int_equal(seen, 9);
     globfree(&files);
     io_remove_tree(dir, NULL);
 }

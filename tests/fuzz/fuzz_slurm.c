@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_slurm.c - libFuzzer: lines of squeue and scontrol. */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "sites/slurm/text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    own_str char *text = xstrndup((const char *)data, size);
+    struct slurm_gpus gpus[GPU_TYPES_MOST];
+    struct slurm_partition partition;
+    struct slurm_node node;
+    struct slurm_job job;
+    enum fault fault;
+
+    if (slurm_node_read(text, &node) &&
+        (node.cpus < 0 || node.memory < 0 || node.gpu_types < 0 || node.gpu_types > GPU_TYPES_MOST))
+        abort();
+    if (slurm_partition_read(text, &partition) && partition.max_minutes < 0)
+        abort();
+    if (slurm_job_read(text, &job))
+        slurm_state(&job, &fault);
+    if (slurm_gres_read(text, gpus, GPU_TYPES_MOST) > GPU_TYPES_MOST)
+        abort();
+    return 0;
+}

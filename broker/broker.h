@@ -57,6 +57,9 @@ void broker_agent_forget(struct broker *broker, uint64_t ticket);
  * "cost": …}. *never: no site can ever run it as configured. */
 int broker_explain_spec(struct broker *broker, const struct job_spec *spec, const char *project,
                         const char *user, json_t **out, bool *never, struct err *err);
+/* Why a pending task does not start, as far as its job is the cause (dependency, held, limit, backoff);
+ * REASON_NONE: it waits for a place, and broker_explain() says more.  index < 0: the rest of an array. */
+enum reason broker_wait_reason(struct broker *broker, struct target target);
 /* Of a job or one task: {"id", "state", "reason", "text", "sites": [rows]} */
 int broker_explain(struct broker *broker, struct target target, json_t **out, struct err *err);
 

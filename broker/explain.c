@@ -94,6 +94,16 @@ int broker_explain_spec(struct broker *broker, const struct job_spec *spec, cons
     return 0;
 }
 
+enum reason broker_wait_reason(struct broker *broker, struct target target)
+{
+    enum reason reason;
+
+    pthread_mutex_lock(&broker->queue->lock);
+    reason = queue_wait_reason(broker->queue, target.job, target.index);
+    pthread_mutex_unlock(&broker->queue->lock);
+    return reason;
+}
+
 /* ---- of a job
  * ------------------------------------------------------------------------------------- */
 

@@ -868,7 +868,7 @@ enum reason queue_wait_reason(const struct queue *queue, int64_t id, int64_t ind
 {
     const struct qjob *job = queue_job(queue, id);
     const struct qtask *task = job ? queue_task(queue, id, index) : NULL;
-    int64_t position = job ? position_of(job, index) : -1;
+    int64_t position = job ? index < 0 ? job->next_position : position_of(job, index) : -1;
 
     if (!job || position < 0)
         return REASON_NONE;
@@ -878,7 +878,7 @@ enum reason queue_wait_reason(const struct queue *queue, int64_t id, int64_t ind
         return REASON_DEPENDENCY;
     if ((task && task->state == TASK_HELD) || (!task && job->rest_state == TASK_HELD))
         return REASON_HELD;
-    if (!task && each_of(job) && each_of(job)->open[position])
+    if (!task && each_of(job) && position < job->tasks && each_of(job)->open[position])
         return REASON_DEPENDENCY;
     if (!task && job->waits)
         return REASON_DEPENDENCY;

@@ -17,20 +17,34 @@
 /* ---- the list */
 
 struct listing {
+    struct broker *broker;
     struct buf *out;
     const char *user; /* only hers, when set: what the store's filter cannot say */
     size_t count;
 };
 
+/* What the record does not know of a task that waits: which of its own conditions is open. */
+static enum reason waits_for(struct broker *broker, int64_t job, int64_t index,
+                             enum task_state state, enum reason known)
+{
+    if (known != REASON_NONE || (state != TASK_PENDING && state != TASK_HELD))
+        return known;
+    return broker_wait_reason(broker, (struct target){ job, index });
+}
+
 static bool list_task(void *arg, const struct ls_row *row)
 {
     struct listing *listing = arg;
+    bool untouched = row->first >= row->job.next_position && row->task.attempts == 0;
+    struct ls_row told = *row;
 
     if (listing->user && strcmp(listing->user, row->job.user) != 0)
         return true;
     if (listing->count++)
         buf_putc(listing->out, ',');
-    task_put(listing->out, row);
+    told.task.reason = waits_for(listing->broker, row->job.id, untouched ? -1 : row->task.index,
+                                 row->task.state, row->task.reason);
+    task_put(listing->out, &told);
     return true;
 }
 
@@ -89,7 +103,7 @@ int jobs_list(struct request *request, struct err *err)
 {
     struct ls_filter filter = { .limit = LIST_DEFAULT };
     own_buf struct buf cursor = BUF_INIT(1024);
-    struct listing listing = { .out = &request->reply.body };
+    struct listing listing = { .broker = request->broker, .out = &request->reply.body };
 
     if (read_filter(request, &filter, err) < 0)
         return -1;
@@ -147,6 +161,11 @@ int job_show(struct request *request, struct err *err)
 
     if (request_target(request, &target, &detail, &strings, err) < 0)
         return -1;
+    detail.job.rest_reason =
+        waits_for(request->broker, target.job, -1, detail.job.rest_state, detail.job.rest_reason);
+    detail.task.reason =
+        waits_for(request->broker, target.job, detail.task.attempts ? detail.task.index : -1,
+                  detail.task.state, detail.task.reason);
     if (target.index < 0) {
         job_put(&request->reply.body, &detail);
         return put_description(request, &detail, err);
@@ -157,6 +176,7 @@ int job_show(struct request *request, struct err *err)
     if (rc > 0)
         return err_set(err, FAULT_NOT_FOUND, "job %" PRId64 " has no task %" PRId64, target.job,
                        target.index);
+    task.reason = waits_for(request->broker, target.job, target.index, task.state, task.reason);
     task_put_open(&request->reply.body, &detail.job, &task);
     return put_description(request, &detail, err);
 }

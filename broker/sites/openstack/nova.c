@@ -7,8 +7,8 @@
 #include "base/own.h"
 #include "sites/openstack/openstack.h"
 
-#define SERVERS_MOST  100000
 #define CONSOLE_LINES 60
+#define MIB           ((int64_t)1 << 20)
 
 /* ---- servers --------------------------------------------------------------------------------- */
 
@@ -274,6 +274,16 @@ const struct flavor *flavor_find(const struct openstack *os, const char *name)
 
 /* ---- quota ----------------------------------------------------------------------------------- */
 
+/* -1: no limit, or not said. */
+static int64_t figure(const json_t *absolute, const char *key, int64_t unit)
+{
+    const json_t *value = json_object_get(absolute, key);
+
+    return json_is_integer(value) && json_integer_value(value) >= 0
+               ? json_integer_value(value) * unit
+               : -1;
+}
+
 int nova_quota(struct openstack *os, const struct servers *servers, int64_t deadline,
                struct probe *out, struct err *err)
 {
@@ -291,12 +301,11 @@ int nova_quota(struct openstack *os, const struct servers *servers, int64_t dead
         memory += servers->list[i].memory;
     }
     absolute = json_object_get(json_object_get(call.answer, "limits"), "absolute");
-#define FIGURE(key) json_integer_value(json_object_get(absolute, key))
-    quota_add(out, "instances", FIGURE("maxTotalInstances"), FIGURE("totalInstancesUsed"),
-              instances);
-    quota_add(out, "cores", FIGURE("maxTotalCores"), FIGURE("totalCoresUsed"), cores);
-    quota_add(out, "memory", FIGURE("maxTotalRAMSize") < 0 ? -1 : FIGURE("maxTotalRAMSize") << 20,
-              FIGURE("totalRAMUsed") << 20, memory);
-#undef FIGURE
+    quota_add(out, "instances", figure(absolute, "maxTotalInstances", 1),
+              figure(absolute, "totalInstancesUsed", 1), instances);
+    quota_add(out, "cores", figure(absolute, "maxTotalCores", 1),
+              figure(absolute, "totalCoresUsed", 1), cores);
+    quota_add(out, "memory", figure(absolute, "maxTotalRAMSize", MIB),
+              figure(absolute, "totalRAMUsed", MIB), memory);
     return 0;
 }

@@ -24,7 +24,7 @@
 static const struct {
     const char *type, *words, *override, *suffix;
 } services[OS_SERVICES] = {
-    [OS_COMPUTE] = { "compute", "Nova", "compute_endpoint_override", "" },
+    [OS_COMPUTE] = { "compute", "Nova", "compute_endpoint_override", "/v2.1" },
     [OS_NETWORK] = { "network", "Neutron", "network_endpoint_override", "/v2.0" },
     [OS_IMAGE] = { "image", "Glance", "image_endpoint_override", "/v2" },
 };

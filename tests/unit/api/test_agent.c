@@ -77,7 +77,6 @@ static long call(struct world *w, const struct agent *agent, const char *method,
 static char *lay_program(const char *suffix, const char *text)
 {
     char self[400] = "";
-    own_buf struct buf out = BUF_INIT(0);
     struct err err = ERR_INIT;
     char *path;
 

@@ -109,7 +109,7 @@ static bool is_loopback(const struct sockaddr *address)
 
 static int bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t length = sizeof address;
 
     if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
@@ -137,7 +137,7 @@ static int bind_to(const struct addrinfo *info, const char *text, struct err *er
 int listen_tcp(const char *text, bool *loopback, int *port, struct err *err)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *info = NULL;
-    char host[256], service[8];
+    char host[256] = "", service[8] = "";
     int fd, rc;
 
     if (split_address(text, host, sizeof host, service, sizeof service, err) < 0)

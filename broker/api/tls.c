@@ -125,7 +125,7 @@ static int make_and_keep(const char *cert_path, const char *key_path, const char
     own_str char *certificate = NULL, *key = NULL;
     int rc;
 
-    if (make_own(host, &certificate, &key, err) < 0)
+    if (make_own(host, &certificate, &key, err) < 0 || !key || !certificate)
         return -1;
     rc = io_replace_file(key_path, 0600, key, strlen(key), err);
     if (rc == 0)

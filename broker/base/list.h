@@ -10,12 +10,14 @@ struct list {
     struct list *next, *prev;
 };
 
+/* `at` and `member` are names, not expressions. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define list_item(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 #define list_each(at, head)           for (struct list *at = (head)->next; at != (head); at = at->next)
 /* `at` may be removed inside. */
 #define list_each_safe(at, head)                                              \
     for (struct list *at = (head)->next, *at##_next = at->next; at != (head); \
          at = at##_next, at##_next = at->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void list_init(struct list *head)
 {

@@ -224,7 +224,7 @@ static void read_command(const struct args *args, struct drafts *out)
 {
     json_t *description = json_object(), *command = json_array();
 
-    for (size_t i = 0; args->rest[i]; i++)
+    for (size_t i = 0; args->rest && args->rest[i]; i++)
         json_array_append_new(command, json_string(args->rest[i]));
     json_object_set_new(description, "command", command);
     add_draft(out, NULL, 0, description);

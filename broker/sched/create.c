@@ -26,15 +26,16 @@ struct offer {
 struct suits {
     struct suit list[SUITS_MOST];
     size_t count;
+    bool at_once; /* for tasks that come all together: each slot starts one of them */
 };
 
 /* Of the sites of one tier, so many are looked at closely, the most promising first. */
 #define CLOSELY 8
 
-int64_t boot_ms(const struct sched_params *params, const struct sched_site *site, int shape,
-                uint32_t image)
+/* What is known best of a boot; NULL: nothing. */
+static const struct sched_boot *boot_known(const struct sched_site *site, int shape, uint32_t image)
 {
-    int64_t boot = site->local ? 1000 : params->default_boot_ms;
+    const struct sched_boot *found = NULL;
     int best = -1;
 
     for (size_t i = 0; i < site->boot_count; i++) {
@@ -45,9 +46,79 @@ int64_t boot_ms(const struct sched_params *params, const struct sched_site *site
             (known->image && known->image != image) || match <= best || known->mean_ms < 0)
             continue;
         best = match;
-        boot = known->mean_ms;
+        found = known;
     }
+    return found;
+}
+
+int64_t boot_ms(const struct sched_params *params, const struct sched_site *site, int shape,
+                uint32_t image)
+{
+    const struct sched_boot *known = boot_known(site, shape, image);
+    int64_t boot = known ? known->mean_ms : site->local ? 1000 : params->default_boot_ms;
+
     return boot > 0 ? boot : 1;
+}
+
+/* ---- tasks that are still to come --------------------------------------------------------------
+ */
+
+/* The longest that a boot on this shape is likely to take. */
+static int64_t boot_high(const struct pass *pass, const struct pass_class *pc, size_t s, int shape)
+{
+    const struct sched_site *site = &pass->snap->sites[s];
+    uint32_t image = pc->class->image ? pc->class->image : site->image;
+    const struct sched_boot *known = boot_known(site, shape, image);
+    int64_t mean = boot_ms(pass->params, site, shape, image);
+
+    return (known && known->high_ms > mean ? known->high_ms : mean) +
+           (site->wait_ms > 0 ? site->wait_ms : 0);
+}
+
+int64_t prepare_span(const struct pass *pass, const struct pass_class *pc)
+{
+    const struct sched_class *class = pc->class;
+    int64_t most = 0;
+
+    if (class->prepare_ms >= 0)
+        return class->prepare_ms;
+    for (size_t s = 0; s < pass->snap->site_count; s++) {
+        if (!site_set_has(&pc->fit->shaped, s) || !site_set_has(&pass->open, s) ||
+            !site_set_has(&pass->projects[class->project].allowed, s))
+            continue;
+        for (size_t o = 0; o < class->option_count; o++)
+            for (uint64_t left = pc->fit->shapes[o * pc->fit->sites + s]; left; left &= left - 1) {
+                int64_t boot = boot_high(pass, pc, s, __builtin_ctzll(left));
+
+                most = boot > most ? boot : most;
+            }
+    }
+    return most;
+}
+
+/* From now to what counts as in time: tasks that are there want to start as soon as a new worker
+ * would be ready, those to come not before they come. */
+static double in_time(const struct pass *pass, const struct pass_class *pc, double ready)
+{
+    return pc->prepares ? fmax(ready, (double)(pc->class->coming_ms - pass->now)) : ready;
+}
+
+/* Where those that the pools there are will start take their places, so that the next class that
+ * comes at that time does not count on them as well. */
+static void take_places(struct pass *pass, struct pass_class *pc, const struct suits *suits)
+{
+    const struct sched_option *option = &pc->class->options[0];
+    double left = (double)(pc->left - pc->assigned);
+
+    for (size_t i = 0; i < pass->suited_count && left > 0; i++) {
+        struct pool *pool = &pass->pools[pass->suited[i]];
+        double slots = (double)room_count(&pool->total, &option->need);
+        double some = fmin(left, fmax(pool->workers - pool->due, 0) * slots);
+
+        pool->due += some / slots;
+        left -= some;
+    }
+    pc->pooled = suits->count > 0;
 }
 
 static void suit_add(struct suit *suit, const struct pool *pool, double slots, double part,
@@ -62,6 +133,7 @@ static void suit_add(struct suit *suit, const struct pool *pool, double slots, d
     suit->spread += pool->spread;
     suit->pieces += pool->pieces;
     suit->queued += pool->queued;
+    suit->due += pool->due;
     suit->tier = tier;
     suit->coming = pool->coming;
 }
@@ -76,6 +148,7 @@ static void suits_of(struct pass *pass, const struct pass_class *pc, int option,
         if (pool_suits(pass, pc, o, &pass->pools[p]))
             pass->suited[pass->suited_count++] = (int)p;
     memset(out, 0, sizeof *out);
+    out->at_once = pc->prepares;
     for (size_t i = 0; i < pass->suited_count; i++) {
         const struct pool *pool = &pass->pools[pass->suited[i]];
         enum tier tier = pass->snap->sites[pool->site].tier;
@@ -101,8 +174,11 @@ static double handled(const struct suits *suits, enum tier tier, double run, dou
     for (size_t i = 0; i < suits->count; i++) {
         const struct suit *suit = &suits->list[i];
         double horizon = suit->tier < tier ? near : same;
+        double starts = pool_starts(suit, run, horizon);
 
-        sum += pool_starts(suit, run, horizon);
+        if (suits->at_once)
+            starts = fmin(starts, fmax(suit->workers - suit->due, 0) * suit->slots);
+        sum += starts;
     }
     return sum;
 }
@@ -195,16 +271,17 @@ static bool weigh(struct pass *pass, struct pass_class *pc, const struct suits *
     int64_t run = run_typical(pass->params, pc->class, option);
     int64_t queue = site->wait_ms > 0 ? site->wait_ms : 0;
     bool urgent = false, first = suits->count == 0;
-    double same, near, most;
+    double same, near, most, ready;
 
     offer->boot = boot_ms(pass->params, site, offer->shape,
                           pc->class->image ? pc->class->image : site->image);
-    offer->finish = queue + offer->boot + run;
+    ready = in_time(pass, pc, (double)(queue + offer->boot));
+    offer->finish = (int64_t)ready + run;
     if (site->credential_end_ms &&
-        pass->now + queue + offer->boot + run_safe(pass->params, pc->class, option) >
+        pass->now + (int64_t)ready + run_safe(pass->params, pc->class, option) >
             site->credential_end_ms)
         return false;
-    same = (double)(queue + offer->boot);
+    same = ready;
     near = same + (double)overflow_after(pass, site);
     urgent = deadline_asks(pass, pc->class, run, &near);
     same = fmin(same, near);
@@ -219,7 +296,7 @@ static bool weigh(struct pass *pass, struct pass_class *pc, const struct suits *
     offer->slots = (double)room_count(&shape->room, &option->need);
     offer->per_worker = offer->slots * fmax(1, ceil((double)offer->boot / (double)run));
     most = floor(offer->gain / offer->per_worker);
-    urgent |= pass->now - pc->class->oldest_ms > pass->params->reserve_after_ms;
+    urgent |= pass->now - pc->class->oldest_ms > pass->params->reserve_after_ms || pc->prepares;
     if (urgent) {
         offer->per_worker = offer->slots;
         most = ceil(offer->gain / offer->slots);
@@ -381,19 +458,17 @@ static bool gains(struct pass *pass, const struct look *look, enum tier tier, in
                   int64_t overflow)
 {
     const struct sched_class *class = look->pc->class;
+    double ready = in_time(pass, look->pc, (double)soonest);
 
     if (class->deadline_ms || class->options[look->option].nodes > 1)
         return true;
-    if (look->left - floor(handled(look->suits, tier, look->run, (double)soonest,
-                                   (double)(soonest + overflow))) >=
+    if (look->left -
+            floor(handled(look->suits, tier, look->run, ready, ready + (double)overflow)) >=
         1)
         return true;
     if (!look->pc->why && overflow &&
-        look->left -
-                floor(handled(look->suits, tier, look->run, (double)soonest, (double)soonest)) >=
-            1)
+        look->left - floor(handled(look->suits, tier, look->run, ready, ready)) >= 1)
         look->pc->why = SCHED_WHY_OVERFLOW;
-    (void)pass;
     return false;
 }
 
@@ -409,6 +484,10 @@ static bool offers_of_site(struct pass *pass, const struct look *look, int s, st
                       pass->sites[s].shapes_head;
 
     if (!shapes || most <= 0)
+        return false;
+    /* A worker that serves one class alone is made for the class that a job has, once it has one.
+     */
+    if (pc->prepares && site->container_bound && pc->class->container)
         return false;
     pc->head = true;
     if (!gains(pass, look, site->tier, pass->sites[s].soonest, overflow_after(pass, site)))
@@ -497,13 +576,17 @@ static void accept(struct pass *pass, struct pass_class *pc, const struct offer 
     d->figures.cost = shape->price_hour < 0 ? -1 : offer->cost * (double)offer->count;
     d->figures.share = pass->projects[class->project].key;
     d->figures.free = offer->head;
-    d->figures.ready = class->ready;
+    d->figures.ready = class->ready + (pc->prepares ? class->coming : 0);
     d->figures.home_start_ms = offer->near_start < 0 ? -1 : pass->now + offer->near_start;
     ledger_take(pass, (size_t)offer->site, offer->shape, offer->count);
     if (site->tier != TIER_HOME && pass->projects[class->project].workers_left != NO_LIMIT)
         pass->projects[class->project].workers_left -= offer->count;
     money_take(pass, pc, offer->cost * (double)offer->count);
-    pool.queued = (double)offer->boot * (double)offer->count + tasks * run / offer->slots;
+    pool.queued = (double)offer->boot * (double)offer->count;
+    if (pc->prepares)
+        pool.due = tasks / offer->slots;
+    else
+        pool.queued += tasks * run / offer->slots;
     pool_add(pass, &pool);
     pc->assigned += option->nodes > 1 ? pc->left : (int64_t)tasks;
     if (pc->start_ms < 0)
@@ -561,6 +644,10 @@ int64_t create_some(struct pass *pass, int class_index, int64_t want)
         if (offer.count && (!best.count || class->ordered || !better(pass, &best, &offer)))
             best = offer;
     }
+    if (best.count == 0 && pc->prepares) {
+        take_places(pass, pc, &suits);
+        return 0;
+    }
     if (best.count == 0) {
         queue_up(pass, pc, &suits);
         return 0;
@@ -573,10 +660,18 @@ void create_all(struct pass *pass)
 {
     bool waits = false;
 
+    for (size_t i = 0; i < pass->queue_count; i++) {
+        struct pass_class *pc = &pass->classes[pass->queue[i]];
+
+        if (pc->prepares)
+            pc->left = pc->class->coming;
+        waits |= pc->left > 0;
+    }
+    if (waits && !site_set_empty(&pass->open)) {
+        pool_make(pass);
+        order_serve(pass, SERVE_CREATE);
+    }
     for (size_t i = 0; i < pass->queue_count; i++)
-        waits |= pass->classes[pass->queue[i]].left > 0;
-    if (!waits || site_set_empty(&pass->open))
-        return;
-    pool_make(pass);
-    order_serve(pass, SERVE_CREATE);
+        if (pass->classes[pass->queue[i]].prepares)
+            pass->classes[pass->queue[i]].left = 0;
 }

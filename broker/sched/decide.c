@@ -230,6 +230,27 @@ static void allow_sites(struct pass *pass, int project)
             pp->allowed.bits[i / 64] &= ~((uint64_t)1 << (i % 64));
 }
 
+/* Tasks to come are looked at while it is time to prepare for them.  What should have come and did
+ * not is waited for a little longer. */
+#define PREPARE_GRACE_MS 60000
+static bool begin_coming(struct pass *pass, size_t c)
+{
+    const struct sched_class *class = &pass->snap->classes[c];
+    struct pass_class *pc = &pass->classes[c];
+    int64_t from;
+
+    if (class->coming <= 0 || pass->now >= class->coming_ms + PREPARE_GRACE_MS)
+        return false;
+    pc->class = class;
+    pc->fit = fit_of(pass->sched, pass->snap, (int)c);
+    allow_sites(pass, class->project);
+    from = class->coming_ms - prepare_span(pass, pc);
+    pc->prepares = from <= pass->now;
+    pc->to_keep = class->coming;
+    pass_wake(pass, pc->prepares ? class->coming_ms + PREPARE_GRACE_MS : from);
+    return pc->prepares;
+}
+
 static void begin_classes(struct pass *pass)
 {
     const struct sched_snapshot *snap = pass->snap;
@@ -239,7 +260,7 @@ static void begin_classes(struct pass *pass)
     pass->classes = pass_alloc(pass, snap->class_count + 1, sizeof *pass->classes);
     pass->queue = pass_alloc(pass, snap->class_count + 1, sizeof *pass->queue);
     for (size_t c = 0; c < snap->class_count; c++)
-        if (snap->classes[c].ready > 0) {
+        if (snap->classes[c].ready > 0 || begin_coming(pass, c)) {
             pass->queue[pass->queue_count++] = (int)c;
             options += snap->classes[c].option_count;
         }

@@ -70,9 +70,9 @@ struct pass_site {
 
 /* Pools that suit the class in hand, for one option: one by one, or alike ones taken together. */
 struct suit {
-    double workers, phase, spread, pieces, queued; /* as of a pool */
-    double part;                                   /* of a worker that one task takes */
-    double slots;                                  /* tasks at a time on one worker */
+    double workers, phase, spread, pieces, queued, due; /* as of a pool */
+    double part;                                        /* of a worker that one task takes */
+    double slots;                                       /* tasks at a time on one worker */
     enum tier tier;
     bool coming;
 };
@@ -87,7 +87,9 @@ struct cursor {
 struct pass_class {
     const struct sched_class *class;
     const struct fit *fit;
-    int64_t left; /* ready tasks without a decision */
+    int64_t left;    /* ready tasks without a decision */
+    bool prepares;   /* its tasks are still to come: `left` stays 0 but while workers are made */
+    int64_t to_keep; /* of these, tasks that no worker has been kept for */
     double cost_left;
     struct cursor *cursors;    /* one an option */
     enum sched_why why;        /* it waits */
@@ -129,6 +131,7 @@ struct pool {
      * how many they are.  So it is known about when they end, and how far apart. */
     double phase, spread, pieces;
     double queued; /* worker-ms that come after that and before a newcomer */
+    double due;    /* workers' worth of tasks still to come that will start here */
     bool coming;   /* booting */
     int next;      /* of the same site, counted from 1; 0: none */
 };
@@ -296,6 +299,8 @@ bool pool_suits(const struct pass *pass, const struct pass_class *pc,
 
 /* create.c: new workers */
 void create_all(struct pass *pass);
+/* How long before its tasks come a class asks for their workers. */
+int64_t prepare_span(const struct pass *pass, const struct pass_class *pc);
 /* Workers for up to `want` tasks; returns for how many, 0: none is worth starting. */
 int64_t create_some(struct pass *pass, int class_index, int64_t want);
 /* What a worker costs from its boot to its end, `busy` ms of work in between. */

@@ -81,11 +81,16 @@ struct sched_class {
     const struct sched_limit_use *limits;
     size_t limit_count;
     /* changing */
-    int64_t ready;     /* tasks that may be leased now: dependencies met, back-off over, within the
-                          arrays' own caps */
-    int64_t running;   /* leased or running now */
-    int64_t oldest_ms; /* since when the oldest ready task could have run */
-    int64_t served_ms; /* when one of its tasks was last leased; 0: never */
+    int64_t ready;  /* tasks that may be leased now: dependencies met, back-off over, within the
+                       arrays' own caps */
+    int64_t coming; /* tasks that will be ready at coming_ms; looked at while `ready` is 0.  From
+                       prepare_ms before that on, workers are made and kept for them; they are
+                       never leased */
+    int64_t coming_ms;
+    int64_t prepare_ms;          /* < 0: as long as a worker takes at most where they could run */
+    int64_t running;             /* leased or running now */
+    int64_t oldest_ms;           /* since when the oldest ready task could have run */
+    int64_t served_ms;           /* when one of its tasks was last leased; 0: never */
     int64_t deadline_ms;         /* the earliest among ready tasks; 0: none */
     double cost_left;            /* money that its ready tasks may still cost; < 0: no ceiling */
     int64_t run_ms;              /* learned: what a task runs, typically; -1 */

@@ -29,6 +29,32 @@ static bool wanted(const struct pass *pass, const struct sched_worker *worker)
     return false;
 }
 
+/* Tasks that come soon will start on it, as far as it has room: they count once. */
+static bool is_prepared(struct pass *pass, const struct sched_worker *worker)
+{
+    struct room room = worker->total;
+    bool kept = false;
+
+    for (size_t i = 0; i < pass->queue_count; i++) {
+        struct pass_class *pc = &pass->classes[pass->queue[i]];
+        bool may =
+            pc->prepares && pc->to_keep > 0 && site_set_has(&pc->fit->place, (size_t)worker->site);
+
+        for (size_t o = 0; may && o < pc->class->option_count; o++) {
+            const struct sched_option *option = &pc->class->options[o];
+            int64_t count;
+
+            if (!worker_matches(pass->snap, pc->class, option, worker))
+                continue;
+            count = room_times(pc->to_keep, room_count(&room, &option->need), 1);
+            room_take(&room, &option->need, count);
+            pc->to_keep -= count;
+            kept |= count > 0;
+        }
+    }
+    return kept;
+}
+
 /* One that still boots is let go when its work has been gone for as long as an idle one may stay.
  */
 static void teardown_booting(struct pass *pass, int w)
@@ -36,7 +62,7 @@ static void teardown_booting(struct pass *pass, int w)
     const struct sched_worker *worker = &pass->snap->workers[w];
     const struct sched_site *site = &pass->snap->sites[worker->site];
 
-    if (worker->keep || site->idle_ms < 0 || wanted(pass, worker))
+    if (worker->keep || site->idle_ms < 0 || wanted(pass, worker) || is_prepared(pass, worker))
         return;
     if (pass->now - worker->created_ms < site->idle_ms)
         pass_wake(pass, worker->created_ms + site->idle_ms);
@@ -54,7 +80,7 @@ static void teardown_ready(struct pass *pass, int w)
         let_go(pass, w, empty ? SCHED_DESTROY : SCHED_DRAIN, SCHED_WHY_EXPIRED);
     } else if (site->mode == SITE_DRAINING) {
         let_go(pass, w, empty ? SCHED_DESTROY : SCHED_DRAIN, SCHED_WHY_DRAINING);
-    } else if (empty && !worker->keep && site->idle_ms >= 0) {
+    } else if (empty && !worker->keep && site->idle_ms >= 0 && !is_prepared(pass, worker)) {
         int64_t since = worker->idle_ms ? worker->idle_ms : pass->now;
 
         if (pass->now - since >= site->idle_ms)

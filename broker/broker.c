@@ -7,10 +7,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "internal.h"
+#include "store/notices.h"
 
+#define CARE_MS  5000
 #define PRUNE_MS 600000
 
 static void changed(void *arg)
@@ -175,12 +178,49 @@ static void prune(struct broker *broker)
                  (long long)pruned.events, (long long)pruned.bytes);
 }
 
+static void tell_operator(struct broker *broker)
+{
+    const char *webhook = broker->conf->notify.webhook, *mail = broker->conf->notify.mail;
+    own_json json_t *notify = json_object();
+    own_str char *text = NULL;
+
+    if (webhook)
+        json_object_set_new(notify, "webhook", json_string(webhook));
+    if (mail)
+        json_object_set_new(notify, "mail", json_string(mail));
+    text = json_dumps(notify, JSON_COMPACT);
+    store_set_operator(broker->store, text);
+}
+
+/* Credentials that end soon, against what schedules will make. */
+static void check_credentials(struct broker *broker)
+{
+    struct credential_site sites[SCHED_SITES_MOST];
+    int64_t now = clock_wall_ms();
+    size_t count = 0;
+
+    if (!credentials_due(broker->credentials))
+        return;
+    for (size_t i = 0; i < broker->site_count; i++) {
+        struct site_offer *offer = site_offer(broker->sites[i]);
+        int64_t end = offer->probe.credential_end_ms;
+        struct site_health health;
+
+        site_health(broker->sites[i], &health);
+        if (end && end - now <= CREDENTIAL_AHEAD_MS && health.mode == SITE_ENABLED)
+            sites[count++] = (struct credential_site){ site_conf_of(broker->sites[i]), end };
+        site_offer_put(broker->sites[i], offer);
+    }
+    credentials_look(broker->credentials, broker->store, broker->conf, sites, count);
+}
+
 static void *care_run(void *arg)
 {
     struct broker *broker = arg;
+    int64_t prune_mono_ms = clock_mono_ms() + PRUNE_MS;
 
     for (;;) {
-        int64_t until = clock_mono_ms() + PRUNE_MS;
+        int64_t until = clock_mono_ms() + CARE_MS;
         bool stop;
 
         pthread_mutex_lock(&broker->lock);
@@ -194,7 +234,11 @@ static void *care_run(void *arg)
         if (stop)
             return NULL;
         pthread_rwlock_rdlock(&broker->sites_lock);
-        prune(broker);
+        check_credentials(broker);
+        if (clock_mono_ms() >= prune_mono_ms) {
+            prune(broker);
+            prune_mono_ms = clock_mono_ms() + PRUNE_MS;
+        }
         pthread_rwlock_unlock(&broker->sites_lock);
     }
 }
@@ -257,11 +301,13 @@ int broker_open(const struct broker_conf *conf, struct broker **out, struct err 
     clock_cond_init(&broker->wake);
     broker->queue = queue_new();
     broker->world = world_new();
+    broker->credentials = credentials_new();
     if (store_open(&store, &broker->store, err) < 0) {
         broker_close(broker);
         return -1;
     }
     parts_new(broker);
+    tell_operator(broker);
     if (sites_open(broker, err) < 0 || dispatch_load(broker->dispatch, err) < 0) {
         broker_close(broker);
         return -1;
@@ -315,6 +361,7 @@ void broker_close(struct broker *broker)
     sites_close(broker);
     dispatch_free(broker->dispatch);
     world_free(broker->world);
+    credentials_free(broker->credentials);
     queue_free(broker->queue);
     free(broker->pin);
     pthread_cond_destroy(&broker->wake);
@@ -334,6 +381,7 @@ int broker_reload(struct broker *broker, const struct broker_conf *conf, struct 
     pthread_mutex_lock(&broker->queue->lock);
     sites_close(broker);
     broker->conf = conf;
+    tell_operator(broker);
     rc = sites_open(broker, err);
     pthread_mutex_unlock(&broker->queue->lock);
     if (rc == 0)
@@ -343,6 +391,34 @@ int broker_reload(struct broker *broker, const struct broker_conf *conf, struct 
         return -1;
     dispatch_poke(broker->dispatch);
     return rc;
+}
+
+void broker_coming(struct broker *broker, int64_t schedule, const char *class_key, int64_t tasks,
+                   int64_t at_ms, int64_t prepare_ms)
+{
+    struct coming *coming = NULL;
+    struct err err = ERR_INIT;
+
+    if (class_key && (coming_new(schedule, class_key, &coming, &err) < 0 ||
+                      store_class_find(broker->store, class_key, &coming->learnt_by, &err) < 0)) {
+        log_error("workers ahead of a schedule: %s", err.text);
+        coming_free(coming);
+        return;
+    }
+    if (coming) {
+        coming->tasks = tasks;
+        coming->at_ms = at_ms;
+        coming->prepare_ms = prepare_ms;
+    }
+    pthread_mutex_lock(&broker->queue->lock);
+    world_coming(broker->world, schedule, coming);
+    pthread_mutex_unlock(&broker->queue->lock);
+    dispatch_poke(broker->dispatch);
+}
+
+json_t *broker_credential_warning(struct broker *broker, int64_t schedule)
+{
+    return credentials_warning(broker->credentials, schedule);
 }
 
 struct store *broker_store(struct broker *broker)

@@ -49,6 +49,18 @@ uint64_t broker_agent_sync(struct broker *broker, int64_t worker, const json_t *
 /* The caller went away: after it returns, `answer` will not be called for this ticket. */
 void broker_agent_forget(struct broker *broker, uint64_t ticket);
 
+/* ---- schedules
+ * ------------------------------------------------------------------------------------------- */
+
+/* A schedule's next run wants its workers ahead of time: `tasks` of `class_key` at `at_ms`, from
+ * prepare_ms before that on (< 0: as long as a worker takes).  class_key NULL: none does. */
+void broker_coming(struct broker *broker, int64_t schedule, const char *class_key, int64_t tasks,
+                   int64_t at_ms, int64_t prepare_ms);
+
+/* {"site", "end", "run"}: a credential that ends before a run of the schedule that may go there;
+ * NULL: none is known to. */
+json_t *broker_credential_warning(struct broker *broker, int64_t schedule);
+
 /* ---- placement
  * ------------------------------------------------------------------------------------------ */
 

@@ -7,6 +7,7 @@
 
 #include "agents.h"
 #include "broker.h"
+#include "credentials.h"
 #include "dispatch.h"
 #include "queue.h"
 #include "reconcile.h"
@@ -27,6 +28,7 @@ struct broker {
     struct world *world;
     struct agents *agents;
     struct dispatch *dispatch;
+    struct credentials *credentials;
     char *pin; /* of our certificate, for agents; NULL: none */
 
     /* Replaced by broker_reload() only, which holds the lock for writing and the queue's lock. */

@@ -172,9 +172,28 @@ static void serve(struct daemon *daemon)
     tell_systemd("STOPPING=1");
 }
 
+/* A schedule's next run that wants its workers ahead of time. */
+static void coming(void *arg, int64_t schedule, const struct coming_run *run)
+{
+    struct daemon *daemon = arg;
+
+    broker_coming(daemon->broker, schedule, run ? run->class_key : NULL, run ? run->tasks : 0,
+                  run ? run->at_ms : 0, run ? run->prepare_ms : 0);
+}
+
+/* Where the rules cannot be read, they are not taken to have changed. */
+static bool may_make(void *arg, const char *user, const char *project, struct err *why)
+{
+    struct daemon *daemon = arg;
+
+    return api_user_may(daemon->api, user, project, why) == 0 || why->fault != FAULT_AUTH;
+}
+
 static int start(struct daemon *daemon, struct err *err)
 {
-    struct timer_options schedules = { .store = NULL };
+    struct timer_options schedules = {
+        .hooks = { .coming = coming, .may = may_make, .arg = daemon },
+    };
 
     if (broker_open(daemon->conf, &daemon->broker, err) < 0 ||
         api_open(daemon->broker, daemon->conf, &daemon->api, err) < 0)

@@ -50,23 +50,38 @@ static const char *health_word(const struct site_health *health, const struct si
     return health->up ? "up" : "down";
 }
 
+/* "" while the end is far. */
+static void credential_words(int64_t end_ms, char *out, size_t size)
+{
+    char stamp[FORMAT_BYTES];
+
+    *out = '\0';
+    if (end_ms && end_ms - clock_wall_ms() <= CREDENTIAL_AHEAD_MS)
+        snprintf(out, size, "its credential ends at %s", format_time(end_ms, stamp, sizeof stamp));
+}
+
 static json_t *head_json(struct broker *broker, struct site *site)
 {
     const struct site_conf *conf = site_conf_of(site);
     struct site_offer *offer = site_offer(site);
     struct counts counts = count_at(broker->queue, conf->name);
     struct site_health health;
+    char ends[80];
     json_t *answer;
 
     site_health(site, &health);
+    credential_words(offer->probe.credential_end_ms, ends, sizeof ends);
     answer = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:o, s:o}", "name", conf->name,
         "type", conf->type, "tier", tier_name(conf->tier), "phase", phase_name(conf->phase), "mode",
         mode_name(health.mode), "health", health_word(&health, offer), "detail",
-        health.why[0] ? health.why : NULL, "workers", (json_int_t)counts.workers, "busy",
-        (json_int_t)counts.busy, "tasks", (json_int_t)counts.tasks, "latency_ms",
-        (json_int_t)offer->probe.latency_ms, "probed", time_or_null(offer->probed_ms),
-        "credential_end", time_or_null(offer->probe.credential_end_ms));
+        health.why[0] ? health.why
+        : ends[0]     ? ends
+                      : NULL,
+        "workers", (json_int_t)counts.workers, "busy", (json_int_t)counts.busy, "tasks",
+        (json_int_t)counts.tasks, "latency_ms", (json_int_t)offer->probe.latency_ms, "probed",
+        time_or_null(offer->probed_ms), "credential_end",
+        time_or_null(offer->probe.credential_end_ms));
     site_offer_put(site, offer);
     return answer;
 }

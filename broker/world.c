@@ -27,6 +27,7 @@ struct world {
     uint64_t pass, last_generation;
     struct names names;
     struct map classes; /* id -> struct wclass */
+    struct comings comings;
     struct experience *experience;
     struct caps caps;   /* those configured, and those that jobs name */
     struct room whole;  /* of all sites together, for shares */
@@ -60,6 +61,7 @@ void world_free(struct world *world)
     for (size_t i = 0; (wclass = map_next(&world->classes, &i));)
         wclass_free(wclass);
     map_fini(&world->classes);
+    comings_free(&world->comings);
     experience_free(world->experience);
     caps_free(&world->caps);
     names_free(&world->names);
@@ -724,7 +726,8 @@ bool class_is_gang(const struct job_spec *spec)
 static void put_classes(struct world *world, struct queue *queue, struct people *people,
                         const struct qclass *also, int64_t now_ms)
 {
-    size_t most = queue->classes.count + 1, count = 0;
+    size_t most = queue->classes.count + world->comings.by_schedule.count + 1, count = 0;
+    struct coming *coming;
     struct sched_class *classes = arena_alloc(&world->arena, most * sizeof *classes);
     struct qclass *class;
 
@@ -735,12 +738,18 @@ static void put_classes(struct world *world, struct queue *queue, struct people 
             world->place_class[count++] = class;
     if (also && also->id == WORLD_ASKED)
         world->place_class[count++] = (struct qclass *)also;
+    for (size_t i = 0; (coming = map_next(&world->comings.by_schedule, &i));)
+        if (coming->class.spec.option_count && !class_is_gang(&coming->class.spec))
+            world->place_class[count++] = &coming->class;
     for (size_t i = 0; i < count; i++) {
         struct wclass *wclass = wclass_get(world, world->place_class[i]);
 
         put_class(world, people, world->place_class[i], &classes[i], now_ms);
         if (classes[i].ready == 0 && world->place_class[i] == also)
             classes[i].ready = 1; /* asked about, not to be placed */
+        if (world->place_class[i]->id < 0)
+            coming_fill((const struct coming *)world->place_class[i], world->experience,
+                        &classes[i]);
         wclass->place = (int)i;
         wclass->pass = world->pass;
     }
@@ -754,6 +763,15 @@ void world_forget(struct world *world, const struct qclass *class)
 
     if (wclass)
         wclass_free(wclass);
+}
+
+void world_coming(struct world *world, int64_t schedule, struct coming *coming)
+{
+    struct coming *old = comings_put(&world->comings, schedule, coming);
+
+    if (old)
+        world_forget(world, &old->class);
+    coming_free(old);
 }
 
 static void put_limits(struct world *world, struct queue *queue)
@@ -784,7 +802,8 @@ static void put_limits(struct world *world, struct queue *queue)
 const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
                                          const struct qclass *also, int64_t now_ms)
 {
-    struct people people = { .room = queue->classes.count + queue->workers.count + 1 };
+    struct people people = { .room = queue->classes.count + queue->workers.count +
+                                     world->comings.by_schedule.count + 1 };
     struct sched_site *sites;
 
     arena_clear(&world->arena);

@@ -8,6 +8,7 @@
 #ifndef SPILLWAY_WORLD_H
 #define SPILLWAY_WORLD_H
 
+#include "coming.h"
 #include "conf/broker.h"
 #include "experience.h"
 #include "queue.h"
@@ -31,6 +32,8 @@ const struct sched_snapshot *world_build(struct world *world, struct queue *queu
  * a snapshot. */
 bool class_is_gang(const struct job_spec *spec);
 void world_forget(struct world *world, const struct qclass *class);
+/* What a schedule will make next; NULL: nothing that is prepared for. */
+void world_coming(struct world *world, int64_t schedule, struct coming *coming);
 /* What stands behind a place in the snapshot. */
 struct qclass *world_class(const struct world *world, int place);
 struct qworker *world_worker(const struct world *world, int place);

@@ -12,6 +12,7 @@
 #include "api/serve.h"
 #include "api/server.h"
 #include "api/submit.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #define MEMORY_EACH     ((size_t)64 * 1024) /* of a connection: its head, and pieces of its body */
@@ -45,6 +46,50 @@ struct policy *api_policy(struct api *api)
     policy = policy_ref(api->policy);
     pthread_mutex_unlock(&api->policy_lock);
     return policy;
+}
+
+struct token_search {
+    const char *user, *project;
+    bool found;
+};
+
+static bool search_token(void *arg, const struct token_row *row)
+{
+    struct token_search *search = arg;
+    int64_t now = clock_wall_ms();
+    size_t length = strlen(search->project);
+
+    if (strcmp(row->user, search->user) != 0 || row->revoked_ms ||
+        (row->expires_ms && row->expires_ms <= now))
+        return true;
+    search->found = row->role >= ROLE_OPERATOR;
+    for (const char *at = row->projects; at && *at && !search->found;) {
+        size_t word = strcspn(at, ",");
+
+        search->found = word == length && strncmp(at, search->project, word) == 0;
+        at += word + (at[word] == ',');
+    }
+    return !search->found;
+}
+
+int api_user_may(struct api *api, const char *user, const char *project, struct err *err)
+{
+    struct token_search search = { .user = user, .project = project };
+    struct policy *policy = api_policy(api);
+    struct err why = ERR_INIT;
+    int rc = policy_user_may(policy, user, ROLE_USER, project, &why);
+
+    if (rc < 0)
+        rc = policy_user_may(policy, user, auth_login_role(policy, user), project, &why);
+    policy_unref(policy);
+    if (rc == 0)
+        return 0;
+    if (store_tokens(api->store, search_token, &search, err) < 0)
+        return -1;
+    if (search.found)
+        return 0;
+    *err = why;
+    return -1;
 }
 
 /* The certificate stays until a restart: agents that run hold its fingerprint, and a new one shown

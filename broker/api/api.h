@@ -26,6 +26,10 @@ void api_stop(struct api *api);
 /* NULL allowed.  After broker_close(), whose last commits may still tell us of events. */
 void api_close(struct api *api);
 
+/* Whether jobs may still be made for `user` under `project`, when she is not there to ask.
+ * FAULT_AUTH: by no rule and no token of hers.  Any thread. */
+int api_user_may(struct api *api, const char *user, const char *project, struct err *err);
+
 /* SHA-256 of the TLS certificate (its DER form), 64 hex digits, for agents to pin; NULL without
  * TLS. */
 const char *api_pin(const struct api *api);

@@ -199,6 +199,17 @@ static struct caller *caller_of_uid(const struct policy *policy, uid_t uid)
     return caller_new(policy_role(policy, name), name, "");
 }
 
+enum role auth_login_role(const struct policy *policy, const char *name)
+{
+    char room[4096];
+    struct passwd entry, *found = NULL;
+
+    if (getpwnam_r(name, &entry, room, sizeof room, &found) == 0 && found &&
+        (entry.pw_uid == 0 || entry.pw_uid == geteuid()))
+        return ROLE_ADMIN;
+    return policy_role(policy, name);
+}
+
 struct caller *auth_peer(struct auth *auth, const struct policy *policy, uid_t uid)
 {
     struct caller *caller;

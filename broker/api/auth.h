@@ -42,6 +42,8 @@ void auth_set_rate(struct auth *auth, double requests_rate);
 
 /* Of a Unix socket's peer: its login name, "uid:N" when it has none. */
 struct caller *auth_peer(struct auth *auth, const struct policy *policy, uid_t uid);
+/* The role of a login name on the socket, for what was left to be done in her name. */
+enum role auth_login_role(const struct policy *policy, const char *name);
 /* By a user's token.  FAULT_AUTH, or FAULT_THROTTLED when `address` failed too often. */
 struct caller *auth_token(struct auth *auth, const char *token, const char *address,
                           struct err *err);

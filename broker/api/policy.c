@@ -185,6 +185,18 @@ int policy_may_use(const struct policy *policy, const struct caller *caller, con
     return 0;
 }
 
+int policy_user_may(const struct policy *policy, const char *user, enum role role,
+                    const char *project, struct err *err)
+{
+    const struct project *rule = project_of(policy, project);
+
+    if (role >= ROLE_OPERATOR || !rule || !rule->users ||
+        is_in((const char *const *)rule->users, user))
+        return 0;
+    return err_set(err, FAULT_AUTH, "user '%s' may not submit under project '%s' any more", user,
+                   project);
+}
+
 struct open_most policy_open_most(const struct policy *policy, const char *user)
 {
     const struct user *rule = user_of(policy, user);

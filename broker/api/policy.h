@@ -26,6 +26,10 @@ const char *policy_project(const struct policy *policy, const struct caller *cal
 /* FAULT_AUTH when the caller may not submit under `project`. */
 int policy_may_use(const struct policy *policy, const struct caller *caller, const char *project,
                    struct err *err);
+/* The same of somebody who does not ask in person, and has no token that names the project; `role`
+ * is her login's. */
+int policy_user_may(const struct policy *policy, const char *user, enum role role,
+                    const char *project, struct err *err);
 /* How many tasks that have not ended there may be, of this user and in all. */
 struct open_most policy_open_most(const struct policy *policy, const char *user);
 const struct retention *policy_retention(const struct policy *policy);

@@ -200,6 +200,7 @@ static const char *state_name(const struct schedule_row *row, bool has_next)
 
 /* Zones of one answer: few, while schedules may be many. */
 struct zones {
+    struct broker *broker;
     struct map by_name;
 };
 
@@ -235,15 +236,27 @@ static void put_last(struct buf *out, const struct schedule_row *row, const stru
     buf_putc(out, '}');
 }
 
+static void put_credential(struct buf *out, struct broker *broker, int64_t id)
+{
+    own_json json_t *warning = broker_credential_warning(broker, id);
+    own_str char *text = warning ? json_dumps(warning, JSON_COMPACT) : NULL;
+
+    buf_printf(out, ",\"credential\":%s", text ? text : "null");
+}
+
 static void put_row(struct buf *out, const struct schedule_row *row, struct zones *zones)
 {
     own_json json_t *rule = json_parse(row->rule, strlen(row->rule), NULL);
     const struct zone *zone = zone_get(zones, plan_zone(rule));
+    int64_t now_s = clock_wall_ms() / 1000;
     struct cron_mark mark = { row->mark_utc, row->mark_local };
     struct cron_time next = { 0 };
     struct plan plan = { .seed = 0 };
     bool usable, has_next;
 
+    /* Where the clock was set back, the timer goes on from now as well. */
+    if (mark.utc > now_s)
+        mark = (struct cron_mark){ now_s, CRON_NEVER };
     usable = zone && plan_parse(rule, plan_seed(row->project, row->name), &plan, NULL) == 0;
     has_next = usable && plan_next(&plan, zone, mark, &next) == 0;
     buf_puts(out, "{\"name\":");
@@ -260,6 +273,7 @@ static void put_row(struct buf *out, const struct schedule_row *row, struct zone
     put_last(out, row, &plan);
     put_i64(out, "failures", row->failures);
     put_seconds(out, "previous_success", row->success_s, row->success_s != 0);
+    put_credential(out, zones->broker, row->id);
     buf_printf(out, ",\"schedule\":%s", row->rule);
     if (row->spec)
         buf_printf(out, ",\"description\":%s", row->spec);
@@ -296,7 +310,7 @@ static bool list_row(void *arg, const struct schedule_row *row)
 int schedules_list(struct request *request, struct err *err)
 {
     struct listing listing = { .request = request,
-                               .zones.by_name = MAP_INIT_STR,
+                               .zones = { request->api->broker, MAP_INIT_STR },
                                .user = query_get(&request->query, "user"),
                                .limit = 1000 };
     int64_t after = 0;
@@ -360,7 +374,7 @@ static int find_and(struct request *request, with_row *with, struct err *err)
 
 static int show(struct request *request, const struct schedule_row *row, struct err *err)
 {
-    struct zones zones = { .by_name = MAP_INIT_STR };
+    struct zones zones = { request->api->broker, MAP_INIT_STR };
     own_buf struct buf spec = BUF_INIT(2 * JOB_BYTES_MOST);
     struct schedule_row shown = *row;
     int64_t version = row->version;
@@ -521,6 +535,8 @@ static int trigger_row(struct request *request, const struct schedule_row *row, 
 {
     int64_t job = 0;
 
+    if (api_user_may(request->api, row->user, row->project, err) < 0)
+        return -1;
     if (run_trigger(request->api->store, row, request->caller->user, clock_wall_ms() / 1000, &job,
                     err) < 0)
         return -1;

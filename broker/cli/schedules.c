@@ -145,6 +145,27 @@ static void put_row(struct table *table, const json_t *one, int64_t now)
         table_cell(table, "-");
 }
 
+/* Once for each site: the schedules that it concerns are many. */
+static void print_credentials(const json_t *list)
+{
+    own_json json_t *said = json_object();
+    size_t i;
+    json_t *one;
+
+    json_array_foreach(list, i, one)
+    {
+        const json_t *credential = json_object_get(one, "credential");
+        const char *site = field_text(credential, "site");
+        own_str char *safe = safe_text(site), *name = safe_text(field_text(one, "name"));
+
+        if (!json_is_object(credential) || json_object_get(said, site))
+            continue;
+        json_object_set_new(said, site, json_true());
+        printf("The credential of site %s ends at %s, before a run of %s; renew it.\n", safe,
+               field_text(credential, "end"), name);
+    }
+}
+
 static int run_ls(struct cli *cli, const struct args *args, struct err *err)
 {
     static const struct column columns[] = {
@@ -170,6 +191,7 @@ static int run_ls(struct cli *cli, const struct args *args, struct err *err)
         put_row(table, one, now);
     }
     table_print(table, &cli->term);
+    print_credentials(list);
     return EXIT_OK;
 }
 

@@ -171,6 +171,7 @@ static const struct field alarm_fields[] = {
     FIELD("secret_file", read_text, struct broker_conf, notify.secret_file),
     FIELD("webhook", read_text, struct broker_conf, notify.webhook, .most = 2048,
           .good = conf_is_url, .want = "an https:// URL"),
+    FIELD("mail", read_text, struct broker_conf, notify.mail, .most = 254),
     FIELD("most_per_hour", read_i64, struct broker_conf, notify.most_per_hour, BETWEEN(1, 1000000)),
     { 0 },
 };
@@ -623,6 +624,7 @@ void broker_conf_free(struct broker_conf *conf)
         &conf->notify.sendmail,
         &conf->notify.secret_file,
         &conf->notify.webhook,
+        &conf->notify.mail,
     };
 
     free_rules(conf);

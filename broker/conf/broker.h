@@ -80,6 +80,7 @@ struct broker_conf {
         char *sendmail;    /* program; NULL: none */
         char *secret_file; /* HMAC key of webhooks */
         char *webhook;     /* operator's own alarms; NULL: none */
+        char *mail;        /* the same by mail; NULL: none */
         int64_t most_per_hour;
     } notify;
 

@@ -33,9 +33,12 @@ struct entry {
 
 struct agenda {
     struct store *store;
+    struct agenda_hooks hooks;
     struct heap heap;
     struct map entries; /* id -> struct entry */
     struct map zones;   /* name -> struct zone_use */
+    int64_t *untold;    /* ids whose next run is prepared for, and changed */
+    size_t untold_count, untold_room;
 };
 
 struct agenda *agenda_new(struct store *store)
@@ -45,6 +48,11 @@ struct agenda *agenda_new(struct store *store)
     agenda->store = store;
     agenda->zones = (struct map)MAP_INIT_STR;
     return agenda;
+}
+
+void agenda_hook(struct agenda *agenda, const struct agenda_hooks *hooks)
+{
+    agenda->hooks = *hooks;
 }
 
 void agenda_free(struct agenda *agenda)
@@ -63,6 +71,7 @@ void agenda_free(struct agenda *agenda)
     map_fini(&agenda->entries);
     map_fini(&agenda->zones);
     heap_fini(&agenda->heap);
+    free(agenda->untold);
     free(agenda);
 }
 
@@ -89,10 +98,22 @@ static struct zone_use *zone_of(struct agenda *agenda, const char *name, struct 
     return use;
 }
 
+static void untold(struct agenda *agenda, const struct entry *entry)
+{
+    if (!entry->plan.prepare_ms || !agenda->hooks.coming)
+        return;
+    if (agenda->untold_count == agenda->untold_room) {
+        agenda->untold_room = agenda->untold_room ? agenda->untold_room * 2 : 16;
+        agenda->untold = xrealloc(agenda->untold, agenda->untold_room * sizeof *agenda->untold);
+    }
+    agenda->untold[agenda->untold_count++] = entry->id;
+}
+
 static void queue(struct agenda *agenda, struct entry *entry)
 {
     struct cron_time next;
 
+    untold(agenda, entry);
     if (plan_next(&entry->plan, entry->zone->zone, entry->mark, &next) == 0)
         heap_put(&agenda->heap, &entry->item, plan_start(&entry->plan, next.utc));
     else
@@ -103,8 +124,10 @@ static void drop(struct agenda *agenda, int64_t id)
 {
     struct entry *entry = map_del(&agenda->entries, (uint64_t)id);
 
-    if (entry)
+    if (entry) {
+        untold(agenda, entry);
         heap_del(&agenda->heap, &entry->item);
+    }
     free(entry);
 }
 
@@ -222,10 +245,12 @@ static const char *shift_note(enum zone_fit fit)
 }
 
 struct making { /* of one schedule */
+    const struct agenda_hooks *hooks;
     struct batch *batch;
     struct entry *entry;
     const struct plan_due *due;
     int made;
+    struct err denied; /* its user may not use its project any more */
 };
 
 static void make_job(struct making *making, const struct schedule_row *row,
@@ -255,19 +280,33 @@ static void make_job(struct making *making, const struct schedule_row *row,
 static bool make_jobs(void *arg, const struct schedule_row *row)
 {
     struct making *making = arg;
-    own_json json_t *description = json_parse(row->spec, strlen(row->spec), NULL);
+    own_json json_t *description = NULL;
 
+    if (making->hooks->may &&
+        !making->hooks->may(making->hooks->arg, row->user, row->project, &making->denied))
+        return false;
+    description = json_parse(row->spec, strlen(row->spec), NULL);
     for (size_t i = 0; i < making->due->count; i++)
         make_job(making, row, description, &making->due->fire[i]);
     making->made = 1;
     return false;
 }
 
-static int prepare(struct agenda *agenda, struct entry *entry, int64_t now_s, struct batch *batch,
-                   struct err *err)
+/* The schedule stands still, and what is due with it, until somebody resumes it. */
+static int deny(struct agenda *agenda, const struct entry *entry, const struct err *why,
+                struct err *err)
+{
+    log_warn("schedule paused: name=%s %s", entry->name, why->text);
+    return store_schedule_deny(agenda->store, entry->id, why->text, err) < 0 ? -1 : 0;
+}
+
+static int make_ready(struct agenda *agenda, struct entry *entry, int64_t now_s,
+                      struct batch *batch, struct err *err)
 {
     struct plan_due due;
-    struct making making = { .batch = batch, .entry = entry, .due = &due };
+    struct making making = {
+        .hooks = &agenda->hooks, .batch = batch, .entry = entry, .due = &due, .denied = ERR_INIT
+    };
     int rc = 0;
 
     plan_due(&entry->plan, entry->zone->zone, entry->mark, now_s, &due);
@@ -282,6 +321,8 @@ static int prepare(struct agenda *agenda, struct entry *entry, int64_t now_s, st
         rc = store_schedule(agenda->store, entry->id, make_jobs, &making, err);
     free(due.fire);
     batch_entry(batch, entry, due.mark);
+    if (rc == 0 && making.denied.fault == FAULT_AUTH)
+        rc = deny(agenda, entry, &making.denied, err);
     return rc;
 }
 
@@ -352,7 +393,7 @@ int agenda_tick(struct agenda *agenda, int64_t now_s, struct err *err)
         struct entry *entry = heap_owner(heap_first(&agenda->heap), struct entry, item);
 
         heap_del(&agenda->heap, &entry->item);
-        rc = prepare(agenda, entry, now_s, &batch, err);
+        rc = make_ready(agenda, entry, now_s, &batch, err);
     }
     if (rc == 0 && batch.count)
         rc = store_fire(agenda->store, batch.firings, batch.count, err);
@@ -362,6 +403,56 @@ int agenda_tick(struct agenda *agenda, int64_t now_s, struct err *err)
     }
     settle_batch(agenda, &batch);
     return agenda_next(agenda) <= now_s;
+}
+
+/* ---- workers ahead of time ------------------------------------------------------------------- */
+
+struct asking {
+    struct agenda *agenda;
+    struct entry *entry;
+    struct cron_time next;
+};
+
+static bool tell_coming(void *arg, const struct schedule_row *row)
+{
+    struct asking *asking = arg;
+    const struct entry *entry = asking->entry;
+    const struct agenda_hooks *hooks = &asking->agenda->hooks;
+    own_json json_t *description = json_parse(row->spec, strlen(row->spec), NULL);
+    struct run_context context = { .project = row->project,
+                                   .user = row->user,
+                                   .zone = entry->zone->zone,
+                                   .instant = asking->next.utc,
+                                   .success_s = row->success_s };
+    own_run struct run run = { .text = NULL };
+    struct coming_run coming = { .at_ms = plan_start(&entry->plan, asking->next.utc) * 1000,
+                                 .prepare_ms = entry->plan.prepare_ms };
+
+    if (!description || run_make(description, &context, &run, NULL) < 0)
+        return false; /* it is told of when it is due */
+    coming.tasks = run.job.tasks;
+    coming.class_key = run.class_key;
+    hooks->coming(hooks->arg, row->id, &coming);
+    return false;
+}
+
+void agenda_prepare(struct agenda *agenda)
+{
+    own_mem int64_t *ids = take_ptr(agenda->untold);
+    size_t count = agenda->untold_count;
+    struct err err = ERR_INIT;
+
+    agenda->untold_count = agenda->untold_room = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct asking asking = { .agenda = agenda,
+                                 .entry = map_get(&agenda->entries, (uint64_t)ids[i]) };
+
+        if (!asking.entry || plan_next(&asking.entry->plan, asking.entry->zone->zone,
+                                       asking.entry->mark, &asking.next) != 0)
+            agenda->hooks.coming(agenda->hooks.arg, ids[i], NULL);
+        else if (store_schedule(agenda->store, ids[i], tell_coming, &asking, &err) < 0)
+            log_error("workers ahead of a schedule: %s", err.text);
+    }
 }
 
 /* ---- ends, clocks, zones --------------------------------------------------------------------- */

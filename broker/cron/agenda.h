@@ -19,7 +19,27 @@ struct agenda;
 /* What became of a run, and whose it is; the strings live until the call returns. */
 typedef void agenda_ended(void *arg, const struct schedule_row *row, const struct ended_run *run);
 
+/* The next run of a schedule with `prepare:`. */
+struct coming_run {
+    int64_t at_ms, tasks;
+    int64_t prepare_ms; /* < 0: as long as a worker takes */
+    const char *class_key;
+};
+/* NULL: none comes.  The strings live until the call returns. */
+typedef void agenda_coming(void *arg, int64_t schedule, const struct coming_run *run);
+/* Whether the user may still make jobs of the project; FAULT_AUTH in *why: she may not, and the
+ * schedule is paused. */
+typedef bool agenda_may(void *arg, const char *user, const char *project, struct err *why);
+/* Who is asked and told, from the functions below; NULL: nobody. */
+struct agenda_hooks {
+    agenda_coming *coming;
+    agenda_may *may;
+    void *arg;
+};
+
 struct agenda *agenda_new(struct store *store);
+/* Before agenda_load(). */
+void agenda_hook(struct agenda *agenda, const struct agenda_hooks *hooks);
 void agenda_free(struct agenda *agenda);
 /* All schedules, at start.  One whose rule cannot be used any more is left out, and told of. */
 int agenda_load(struct agenda *agenda, struct err *err);
@@ -35,6 +55,8 @@ int agenda_tick(struct agenda *agenda, int64_t now_s, struct err *err);
 /* Note ends of runs; `ended` (or NULL) is told of each.  1: there is more. */
 int agenda_settle(struct agenda *agenda, int64_t now_ms, agenda_ended *ended, void *arg,
                   struct err *err);
+/* Tell of the next runs that workers are prepared for, where they changed since the last call. */
+void agenda_prepare(struct agenda *agenda);
 /* The system's clock was set. */
 void agenda_clock_set(struct agenda *agenda, int64_t now_s);
 /* Zones whose files changed are read again; returns how many. */

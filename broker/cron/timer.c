@@ -175,6 +175,7 @@ static void *timer_main(void *arg)
         read_changes(timer);
         fire(timer);
         refresh(timer);
+        agenda_prepare(timer->agenda);
         if (stops(timer))
             break;
         check_clock(timer, sleep_until_next(timer));
@@ -201,6 +202,7 @@ int timer_start(const struct timer_options *options, struct timer **out, struct 
 
     timer->options = *options;
     timer->agenda = agenda_new(options->store);
+    agenda_hook(timer->agenda, &options->hooks);
     timer->skew_ms = clock_wall_ms() - clock_mono_ms();
     timer->zones_ms = clock_mono_ms();
     timer->settled_ms = clock_mono_ms() - IDLE_MS;

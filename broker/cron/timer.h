@@ -14,6 +14,7 @@ struct timer_options {
     struct store *store;
     agenda_ended *ended; /* from the timer's thread; may be NULL */
     void *arg;
+    struct agenda_hooks hooks; /* from the timer's thread */
 };
 /* Takes the store's on_schedules. */
 int timer_start(const struct timer_options *options, struct timer **out, struct err *err);

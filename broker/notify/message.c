@@ -43,6 +43,8 @@ static void put_headline(const json_t *event, struct buf *out)
     buf_printf(out, "%s ", text_for_terminal(text_of(event, "name"), name, sizeof name));
     if (strcmp(text_of(event, "event"), "late") == 0)
         buf_puts(out, "has not started in time");
+    else if (strcmp(text_of(event, "event"), "credential") == 0)
+        buf_puts(out, "has a credential that ends");
     else if (strcmp(text_of(event, "event"), "failed") == 0 && !job)
         buf_puts(out, "could not be queued");
     else
@@ -59,6 +61,8 @@ static void put_paragraph(const json_t *event, struct buf *out)
 
     put_headline(event, out);
     buf_puts(out, "\r\n");
+    if (*text_of(event, "why"))
+        buf_printf(out, "  %s\r\n", text_for_terminal(text_of(event, "why"), text, sizeof text));
     if (*text_of(event, "scheduled_time"))
         buf_printf(out, "  run of %s\r\n", text_of(event, "scheduled_time"));
     if (tasks > 1)
@@ -79,8 +83,8 @@ static void put_paragraph(const json_t *event, struct buf *out)
 /* "3 notices: 2 failed, 1 recovered" */
 static void put_summary(const json_t *events, struct buf *out)
 {
-    static const char *const words[] = { "failed",  "late",      "recovered",
-                                         "started", "succeeded", "cancelled" };
+    static const char *const words[] = { "failed",    "late",      "recovered", "started",
+                                         "succeeded", "cancelled", "paused",    "credential" };
     const char *separator = ": ";
 
     buf_printf(out, "%zu notices", json_array_size(events));

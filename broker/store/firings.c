@@ -420,6 +420,27 @@ static int tell_run(struct tx *tx, const struct owner *owner, const struct ended
     return tx_notices(tx, owner->notify, &event, err) < 0 ? -1 : 0;
 }
 
+/* What an operator should know of: nobody may look at the schedule's own notices. */
+static int alarm_operator(struct tx *tx, const struct owner *owner, const struct ended_run *run,
+                          struct err *err)
+{
+    struct notice_event event = { .event = run->late ? "late" : "paused",
+                                  .job = run->job,
+                                  .name = owner->name,
+                                  .user = owner->user,
+                                  .project = owner->project,
+                                  .schedule = owner->name,
+                                  .instant = run->instant,
+                                  .failures = run->failures,
+                                  .paused = run->paused };
+
+    if (!run->late && !run->paused)
+        return 0;
+    if (run->paused)
+        event.why = arena_printf(&tx->arena, "%lld failures in a row", (long long)run->failures);
+    return tx_operator(tx, &event, err);
+}
+
 static int settle_run(struct tx *tx, struct ended_run *run, const struct job_end *end,
                       struct err *err)
 {
@@ -435,7 +456,9 @@ static int settle_run(struct tx *tx, struct ended_run *run, const struct job_end
     } else {
         rc = run_end(tx, &owner, run, end->ended_ms, err);
     }
-    return rc < 0 ? -1 : tell_run(tx, &owner, run, end, err);
+    if (rc < 0 || tell_run(tx, &owner, run, end, err) < 0)
+        return -1;
+    return alarm_operator(tx, &owner, run, err);
 }
 
 static int64_t settle_apply(struct tx *tx, struct op *op, struct err *err)

@@ -127,6 +127,9 @@ struct store {
     void (*on_schedules)(void *arg, int64_t id);
     void *on_schedules_arg;
 
+    pthread_mutex_t operator_lock; /* guards operator_notify */
+    char *operator_notify;         /* who is told of what asks for the operator, as JSON */
+
     pthread_mutex_t stats_lock; /* guards the two below */
     int64_t stats_at_ms;
     struct store_stats stats;

@@ -64,8 +64,9 @@ static int add_target(struct tx *tx, enum notice_kind kind, const char *target,
 {
     if (!target)
         return 0;
-    return db_run(tx->db, err, ADD, "iitttt", tx->now_ms, (int64_t)kind, target, event->user,
-                  event->project, text);
+    return db_run(tx->db, err, ADD, "iitttt", tx->now_ms, (int64_t)kind, target,
+                  event->to_operator ? "" : event->user, event->to_operator ? "" : event->project,
+                  text);
 }
 
 static int add_targets(struct tx *tx, enum notice_kind kind, const json_t *targets,
@@ -109,19 +110,20 @@ static void event_text(const struct tx *tx, const struct notice_event *event, st
     put_time(out, "finished", event->finished_ms);
     buf_printf(out,
                ",\"tasks\":%lld,\"succeeded\":%lld,\"failed\":%lld,\"cancelled\":%lld,"
-               "\"failures_in_a_row\":%lld,\"schedule_paused\":%s}",
+               "\"failures_in_a_row\":%lld,\"schedule_paused\":%s",
                (long long)event->tasks, (long long)event->succeeded, (long long)event->failed,
                (long long)event->cancelled, (long long)event->failures,
                event->paused ? "true" : "false");
+    put_text(out, "site", event->site);
+    put_text(out, "why", event->why);
+    buf_putc(out, '}');
 }
 
-int tx_notices(struct tx *tx, const char *notify, const struct notice_event *event, struct err *err)
+static int tell_all(struct tx *tx, const json_t *wanted, const struct notice_event *event,
+                    struct err *err)
 {
-    own_json json_t *wanted = notify ? json_parse(notify, strlen(notify), NULL) : NULL;
     own_buf struct buf text = BUF_INIT(0);
 
-    if (!wanted || !is_wanted(wanted, event->event))
-        return 0;
     event_text(tx, event, &text);
     if (add_targets(tx, NOTICE_WEBHOOK, json_object_get(wanted, "webhook"), event, buf_text(&text),
                     err) < 0 ||
@@ -129,6 +131,83 @@ int tx_notices(struct tx *tx, const char *notify, const struct notice_event *eve
             0)
         return -1;
     return 1;
+}
+
+int tx_notices(struct tx *tx, const char *notify, const struct notice_event *event, struct err *err)
+{
+    own_json json_t *wanted = notify ? json_parse(notify, strlen(notify), NULL) : NULL;
+
+    return wanted && is_wanted(wanted, event->event) ? tell_all(tx, wanted, event, err) : 0;
+}
+
+void store_set_operator(struct store *store, const char *notify)
+{
+    pthread_mutex_lock(&store->operator_lock);
+    free(store->operator_notify);
+    store->operator_notify = notify ? xstrdup(notify) : NULL;
+    pthread_mutex_unlock(&store->operator_lock);
+}
+
+int tx_operator(struct tx *tx, const struct notice_event *event, struct err *err)
+{
+    struct notice_event copy = *event;
+    own_json json_t *wanted = NULL;
+
+    copy.to_operator = true;
+    pthread_mutex_lock(&tx->store->operator_lock);
+    if (tx->store->operator_notify)
+        wanted = json_parse(tx->store->operator_notify, strlen(tx->store->operator_notify), NULL);
+    pthread_mutex_unlock(&tx->store->operator_lock);
+    return wanted && tell_all(tx, wanted, &copy, err) < 0 ? -1 : 0;
+}
+
+/* ---- credentials ----------------------------------------------------------------------------- */
+
+static const char GET_TOLD[] = "SELECT CAST(value AS INTEGER) FROM learned WHERE key = ?";
+static const char SET_TOLD[] = "INSERT OR REPLACE INTO learned (key, value) VALUES (?, ?)";
+
+struct credential_op {
+    struct op op;
+    const struct credential_end *end;
+};
+
+static int64_t credential_apply(struct tx *tx, struct op *op, struct err *err)
+{
+    const struct credential_end *end = ((const struct credential_op *)op)->end;
+    const char *key = arena_printf(&tx->arena, "credential/%s", end->site);
+    char stamp[FORMAT_BYTES];
+    const char *why = arena_printf(&tx->arena, "it ends at %s, before a run of schedule %s",
+                                   format_time(end->end_ms, stamp, sizeof stamp), end->schedule);
+    struct event_row event = {
+        .kind = "credential.ending", .index = -1, .site = end->site, .detail = why
+    };
+    struct notice_event notice = { .event = "credential",
+                                   .name = end->site,
+                                   .site = end->site,
+                                   .user = end->user,
+                                   .project = end->project,
+                                   .schedule = end->schedule,
+                                   .instant = end->run_s,
+                                   .finished_ms = end->end_ms,
+                                   .why = why };
+    int64_t told = 0;
+
+    if (db_int(tx->db, 0, &told, err, GET_TOLD, "t", key) < 0)
+        return -1;
+    if (told == end->end_ms)
+        return 1;
+    if (db_run(tx->db, err, SET_TOLD, "tt", key,
+               arena_printf(&tx->arena, "%lld", (long long)end->end_ms)) < 0 ||
+        tx_operator(tx, &notice, err) < 0)
+        return -1;
+    return tx_event(tx, &event, err);
+}
+
+int store_credential_ending(struct store *store, const struct credential_end *end, struct err *err)
+{
+    struct credential_op op = { .op.apply = credential_apply, .end = end };
+
+    return (int)writer_call(store, &op.op, err);
 }
 
 int tx_watch(struct tx *tx, int64_t job, const char *notify, struct err *err)

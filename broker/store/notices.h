@@ -24,6 +24,15 @@ struct notice_row {
 };
 typedef bool store_notice_each(void *arg, const struct notice_row *row);
 
+/* The operator's own targets, as a job's `notify:` (without `on`); NULL: none. */
+void store_set_operator(struct store *store, const char *notify);
+/* A site's credential ends at end_ms, and `schedule` of `user` in `project` runs after that.  Told
+ * once for each end: 0: told, 1: was told before. */
+struct credential_end {
+    const char *site, *schedule, *user, *project;
+    int64_t end_ms, run_s;
+};
+int store_credential_ending(struct store *store, const struct credential_end *end, struct err *err);
 /* Jobs with `notify:` that began or ended since: their notices are made.  1: there is more. */
 int store_notices_settle(struct store *store, struct err *err);
 /* Pending ones that are due, by target and age. */

@@ -2,7 +2,7 @@
 /* schedules.c - schedules and their versions; what they fire is in firings.c. */
 #include "store/schedules.h"
 
-#include "store/internal.h"
+#include "store/notices_tx.h"
 
 static const char FIND[] = "SELECT id FROM schedules WHERE user = ? AND name = ?";
 static const char FIND_FULL[] =
@@ -29,6 +29,8 @@ static const char PAUSE[] =
     "UPDATE schedules SET paused = ?2, paused_why = ?3, failures = CASE WHEN ?2 = 0 THEN 0 ELSE "
     "failures END WHERE id = ?1";
 static const char WHO[] = "SELECT name, project, user FROM schedules WHERE id = ?";
+static const char DENIED[] =
+    "SELECT name, project, user, notify, failures FROM schedules WHERE id = ? AND paused = 0";
 static const char DROP_FIRINGS[] = "DELETE FROM firings WHERE schedule = ?";
 static const char DROP_VERSIONS[] = "DELETE FROM schedule_versions WHERE schedule = ?";
 static const char DROP[] = "DELETE FROM schedules WHERE id = ?";
@@ -237,6 +239,40 @@ int store_schedule_pause(struct store *store, int64_t id, enum schedule_pause pa
                             .why = why,
                             .mark_utc = mark_utc,
                             .mark_local = mark_local };
+
+    return (int)writer_call(store, &op.op, err);
+}
+
+static int64_t deny_apply(struct tx *tx, struct op *op, struct err *err)
+{
+    const struct change_op *change = (const struct change_op *)op;
+    struct notice_event notice = { .event = "failed", .why = change->why, .paused = true };
+    own_stmt sqlite3_stmt *stmt = db_query(tx->db, DENIED, "i", change->id);
+    const char *notify;
+    int rc = db_step(tx->db, stmt, err);
+
+    if (rc <= 0)
+        return rc < 0 ? -1 : 1;
+    notice.name = notice.schedule = tx_strdup(tx, col_text(stmt, 0));
+    notice.project = tx_strdup(tx, col_text(stmt, 1));
+    notice.user = tx_strdup(tx, col_text(stmt, 2));
+    notify = tx_strdup(tx, col_text(stmt, 3));
+    notice.failures = col_int(stmt, 4);
+    if (db_run(tx->db, err, PAUSE, "iit", change->id, (int64_t)SCHEDULE_PAUSED, change->why) < 0 ||
+        tx_notices(tx, notify, &notice, err) < 0)
+        return -1;
+    notice.event = "paused";
+    if (tx_operator(tx, &notice, err) < 0)
+        return -1;
+    return tell(tx, "schedule.paused", notice.user, notice.project,
+                arena_printf(&tx->arena, "%s: %s", notice.name, change->why), err);
+}
+
+int store_schedule_deny(struct store *store, int64_t id, const char *why, struct err *err)
+{
+    struct change_op op = { .op = { .apply = deny_apply, .committed = change_committed },
+                            .id = id,
+                            .why = why };
 
     return (int)writer_call(store, &op.op, err);
 }

@@ -58,6 +58,9 @@ int store_schedule_put(struct store *store, struct schedule_put *list, size_t co
 /* `why` is told; SCHEDULE_RUNS goes on from the marks given.  1: no such schedule. */
 int store_schedule_pause(struct store *store, int64_t id, enum schedule_pause paused,
                          const char *why, int64_t mark_utc, int64_t mark_local, struct err *err);
+/* Pause it because its user may not use its project any more; told as its failure.  1: there is no
+ * such schedule, or it does not run. */
+int store_schedule_deny(struct store *store, int64_t id, const char *why, struct err *err);
 /* With its versions and history; jobs stay.  1: no such schedule. */
 int store_schedule_rm(struct store *store, int64_t id, const char *by, struct err *err);
 /* `changed` is called (the writer's thread, keep it short) after each of the above, and not after

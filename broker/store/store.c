@@ -125,6 +125,8 @@ static void store_free(struct store *store)
     pthread_cond_destroy(&store->checkpoint_called);
     pthread_mutex_destroy(&store->pool_lock);
     pthread_mutex_destroy(&store->stats_lock);
+    pthread_mutex_destroy(&store->operator_lock);
+    free(store->operator_notify);
     pthread_mutex_destroy(&store->schedules_lock);
     pthread_rwlock_destroy(&store->session_lock);
     pthread_rwlock_destroy(&store->blob_lock);
@@ -150,6 +152,7 @@ int store_open(const struct store_options *options, struct store **out, struct e
     pthread_cond_init(&store->checkpoint_called, NULL);
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_mutex_init(&store->stats_lock, NULL);
+    pthread_mutex_init(&store->operator_lock, NULL);
     pthread_mutex_init(&store->schedules_lock, NULL);
     pthread_rwlock_init(&store->session_lock, NULL);
     pthread_rwlock_init(&store->blob_lock, NULL);

@@ -124,6 +124,8 @@ void store_close(struct store *store);
 /* All that is unfinished, as changes: workers not gone, classes, jobs in order of id, their
  * dependencies, tasks with rows that are unfinished or lie at or beyond next_position. */
 int store_load(struct store *store, store_changes *each, void *arg, struct err *err);
+/* The class that jobs with this key have; *id is 0 when there was no such job yet. */
+int store_class_find(struct store *store, const char *key, int64_t *id, struct err *err);
 /* This broker's UUID, made at the first start. */
 const char *store_uuid(const struct store *store);
 

@@ -198,6 +198,13 @@ static int class_find_or_add(struct tx *tx, const char *key, int64_t *id, struct
     return db_run(tx->db, err, ADD_CLASS, "iiit", *id, cpus, gpus, key);
 }
 
+int store_class_find(struct store *store, const char *key, int64_t *id, struct err *err)
+{
+    own_reader struct reader reader = { store, reader_take(store, err) };
+
+    return reader.db ? db_int(reader.db, 0, id, err, FIND_CLASS, "t", key) : -1;
+}
+
 static int class_of(struct tx *tx, const char *key, int64_t *id, struct err *err)
 {
     struct store *store = tx->store;

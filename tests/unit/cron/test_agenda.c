@@ -291,6 +291,105 @@ static void a_broken_rule_stops_no_other(void **state)
     agenda_free(agenda);
 }
 
+/* ---- hooks ----------------------------------------------------------------------------------- */
+
+struct hooked {
+    int told, gone;
+    int64_t at_ms, tasks, prepare_ms;
+    bool denied;
+};
+
+static void on_coming(void *arg, int64_t schedule, const struct coming_run *run)
+{
+    struct hooked *hooked = arg;
+
+    (void)schedule;
+    hooked->told++;
+    hooked->gone += run == NULL;
+    if (!run)
+        return;
+    assert_non_null(strstr(run->class_key, "genomics"));
+    hooked->at_ms = run->at_ms;
+    hooked->tasks = run->tasks;
+    hooked->prepare_ms = run->prepare_ms;
+}
+
+static bool on_may(void *arg, const char *user, const char *project, struct err *why)
+{
+    const struct hooked *hooked = arg;
+
+    if (!hooked->denied)
+        return true;
+    err_set(why, FAULT_AUTH, "%s left %s", user, project);
+    return false;
+}
+
+static struct agenda *load_hooked(struct fixture *f, struct hooked *hooked)
+{
+    struct agenda *agenda = agenda_new(f->store);
+    struct agenda_hooks hooks = { .coming = on_coming, .may = on_may, .arg = hooked };
+
+    agenda_hook(agenda, &hooks);
+    assert_ok(f, agenda_load(agenda, &f->err));
+    agenda_prepare(agenda);
+    return agenda;
+}
+
+static void the_next_run_is_told_to_those_who_prepare_it(void **state)
+{
+    struct fixture *f = *state;
+    struct hooked hooked = { .told = 0 };
+    int64_t id =
+        add(f, "nightly", "{\"cron\":\"0 3 * * *\",\"prepare\":\"10m\"}", "2026-11-24T00:00");
+    struct agenda *agenda;
+
+    add(f, "other", "{\"cron\":\"0 3 * * *\"}", "2026-11-24T00:00");
+    agenda = load_hooked(f, &hooked);
+    assert_int_equal(hooked.told, 1);
+    assert_int_equal(hooked.at_ms, at("2026-11-24T03:00") * 1000);
+    assert_int_equal(hooked.tasks, 1);
+    assert_int_equal(hooked.prepare_ms, 600000);
+    tick(f, agenda, "2026-11-24T02:00");
+    agenda_prepare(agenda);
+    assert_int_equal(hooked.told, 1);
+    tick(f, agenda, "2026-11-24T03:00");
+    agenda_prepare(agenda);
+    assert_int_equal(hooked.told, 2);
+    assert_int_equal(hooked.at_ms, at("2026-11-25T03:00") * 1000);
+    assert_int_equal(store_schedule_pause(f->store, id, SCHEDULE_PAUSED, "", 0, 0, &f->err), 0);
+    assert_ok(f, agenda_reload(agenda, id, &f->err));
+    agenda_prepare(agenda);
+    assert_int_equal(hooked.gone, 1);
+    agenda_free(agenda);
+}
+
+static bool take_pause(void *arg, const struct schedule_row *row)
+{
+    snprintf(arg, 64, "%d %s", (int)row->paused, row->paused_why ? row->paused_why : "");
+    return true;
+}
+
+static void who_lost_the_project_fires_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct hooked hooked = { .denied = true };
+    int64_t id = add(f, "nightly", "{\"cron\":\"0 3 * * *\"}", "2026-11-24T00:00");
+    int64_t other = add(f, "other", "{\"cron\":\"0 4 * * *\"}", "2026-11-24T00:00");
+    struct agenda *agenda = load_hooked(f, &hooked);
+    char paused[64] = "";
+
+    tick(f, agenda, "2026-11-24T03:00");
+    assert_int_equal(history(f, id).fired, 0);
+    assert_ok(f, store_schedule(f->store, id, take_pause, paused, &f->err));
+    assert_string_equal(paused, "1 ada left genomics");
+    assert_ok(f, agenda_reload(agenda, id, &f->err));
+    hooked.denied = false;
+    tick(f, agenda, "2026-11-24T04:00");
+    assert_int_equal(history(f, id).fired, 0);
+    assert_int_equal(history(f, other).fired, 1);
+    agenda_free(agenda);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_up, fixture_down)
 
 int main(void)
@@ -306,6 +405,8 @@ int main(void)
         TEST(a_clock_set_back_and_forth_fires_each_instant_once),
         TEST(many_due_at_once_all_fire),
         TEST(a_broken_rule_stops_no_other),
+        TEST(the_next_run_is_told_to_those_who_prepare_it),
+        TEST(who_lost_the_project_fires_nothing),
     };
 
     log_open("test", LOG_LEVEL_ERROR);

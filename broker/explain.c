@@ -204,7 +204,7 @@ static int pick_task(struct broker *broker, struct target *target, struct buf *s
 int broker_explain(struct broker *broker, struct target target, json_t **out, struct err *err)
 {
     own_buf struct buf strings = BUF_INIT(0);
-    struct task_row task;
+    struct task_row task = { .state = TASK_PENDING };
     enum reason reason;
     int rc = pick_task(broker, &target, &strings, err);
 

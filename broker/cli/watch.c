@@ -100,7 +100,7 @@ static void show_progress(const struct looker *looker)
     }
     progress(&looker->cli->term, "%s  %lld of %lld done, %lld running%s",
              short_span(clock_mono_ms() - looker->start_ms, span, sizeof span),
-             (long long)(good + bad), (long long)total, (long long)busy,
+             (long long)good + bad, (long long)total, (long long)busy,
              bad ? ", some did not succeed" : "");
 }
 

@@ -213,7 +213,7 @@ static struct firing *batch_add(struct batch *batch, struct entry *entry, int64_
     if (batch->count == batch->room) {
         batch->room = batch->room ? batch->room * 2 : 64;
         batch->firings = xrealloc(batch->firings, batch->room * sizeof *batch->firings);
-        batch->runs = xrealloc(batch->runs, batch->room * sizeof *batch->runs);
+        batch->runs = xrealloc(batch->runs, batch->room * sizeof(struct run *));
     }
     batch->runs[batch->count] = NULL;
     batch->firings[batch->count] = (struct firing){ .schedule = entry->id,
@@ -230,7 +230,7 @@ static void batch_entry(struct batch *batch, struct entry *entry, struct cron_ma
 {
     if (batch->entry_count == batch->entry_room) {
         batch->entry_room = batch->entry_room ? batch->entry_room * 2 : 64;
-        batch->entries = xrealloc(batch->entries, batch->entry_room * sizeof *batch->entries);
+        batch->entries = xrealloc(batch->entries, batch->entry_room * sizeof(struct entry *));
         batch->marks = xrealloc(batch->marks, batch->entry_room * sizeof *batch->marks);
     }
     batch->entries[batch->entry_count] = entry;

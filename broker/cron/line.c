@@ -465,7 +465,7 @@ int cron_parse(const char *text, uint64_t seed, struct cron *out, struct err *er
 {
     struct cron cron = { .kind = CRON_FIELDS };
     struct parser p = { .seed = seed, .cron = &cron, .err = err };
-    char copy[CRON_TEXT_MOST + 1];
+    char copy[CRON_TEXT_MOST + 1] = "";
     const char *line = copy;
 
     if (copy_line(text, copy, err) < 0)

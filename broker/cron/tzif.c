@@ -167,8 +167,8 @@ static int read_footer(struct zone *zone, struct reader *in, struct err *err)
 
 static int parse(struct zone *zone, struct reader *in, struct err *err)
 {
-    struct counts n;
-    int version, again;
+    struct counts n = { 0 };
+    int version = 0, again;
 
     if (read_header(in, &n, &version, err) < 0)
         return -1;

@@ -97,8 +97,10 @@ static int send_webhook(struct notify *notify, const struct group *group, int64_
     buf_printf(&signed_text, "%lld.%s", now, buf_text(&body));
     hmac_sha256_hex(notify->secret, strlen(notify->secret), signed_text.data, signed_text.length,
                     mac);
-    headers[2] = stamp = xasprintf("Spillway-Timestamp: %lld", now);
-    headers[3] = signature = xasprintf("Spillway-Signature: sha256=%s", mac);
+    stamp = xasprintf("Spillway-Timestamp: %lld", now);
+    signature = xasprintf("Spillway-Signature: sha256=%s", mac);
+    headers[2] = stamp;
+    headers[3] = signature;
     return post_http(group->target, headers, body.data, body.length, retry_ms, err);
 }
 

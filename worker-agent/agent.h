@@ -46,6 +46,7 @@ struct agent {
     char *path, *home, *user, *lang;
 
     bool draining;           /* no new leases */
+    bool batch;              /* in a batch job: our jobs are told to end when we are */
     bool leaving;            /* the worker is being taken away, or we were told to end */
     const char *leaving_why; /* "preempted", "signal" */
     bool ending;             /* the broker said that nothing more is to be done, or it is gone */

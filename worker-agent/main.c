@@ -155,6 +155,7 @@ static void take_surroundings(struct agent *agent)
     struct rlimit files;
 
     agent->path = xstrdup(path && *path ? path : PATH_DEFAULT);
+    agent->batch = getenv("SLURM_JOB_ID") != NULL;
     agent->lang = xstrdup(lang && *lang ? lang : "C.UTF-8");
     find_user(agent);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

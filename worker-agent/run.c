@@ -22,6 +22,7 @@
 #define YOUNG_MS  20 /* by then most short jobs have ended, and nobody had to watch their pipes */
 #define TICK_MS   1000
 #define STRAYS_MS 200
+#define SETTLE_MS 300 /* until a signal to all of a batch job has surely reached the agent */
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
@@ -282,6 +283,30 @@ static void judge(struct attempt *a)
     }
 }
 
+/* A batch system that takes its machine back tells every process of ours, jobs included: one may be gone
+ * before the agent has read its own signal.  That is no failure of the job's. */
+static void settle(struct timer *timer)
+{
+    struct attempt *a = list_item(timer, struct attempt, kill);
+
+    if (a->agent->leaving) {
+        free(a->detail);
+        a->reason = REASON_PREEMPTED;
+        a->detail = xstrdup("its worker is being taken away");
+    }
+    upload_start(a);
+}
+
+static void finish(struct attempt *a)
+{
+    if (!a->agent->batch || (a->reason != REASON_SIGNAL && a->reason != REASON_USER_EXIT)) {
+        upload_start(a);
+        return;
+    }
+    a->kill.fire = settle;
+    timer_set(a->agent->loop, &a->kill, clock_mono_ms() + SETTLE_MS);
+}
+
 static void ended(struct attempt *a, int status, const struct rusage *usage)
 {
     struct agent *agent = a->agent;
@@ -310,7 +335,7 @@ static void ended(struct attempt *a, int status, const struct rusage *usage)
     a->phase = PHASE_COMPLETING;
     if (!agent->strays.slot)
         timer_set(agent->loop, &agent->strays, clock_mono_ms() + STRAYS_MS);
-    upload_start(a);
+    finish(a);
 }
 
 void run_reap(struct agent *agent)

@@ -30,5 +30,5 @@ rm -f "/tmp/spillway-lab-$PORT"
 is "as the host's user" "$(spillway logs "$id")" "I am $LAB_USER, attempt 2"
 is "the user's retries remain" "$(field "$id" user_retries_used)" 0
 ok "nothing is left" nothing_is_left
-is "no process of it either" "$(pgrep -u "$LAB_USER" -f spillway)" ""
+ok "no process of it either" 'eventually 20 "! pgrep -u $LAB_USER -f bin/agent-"'
 done_testing

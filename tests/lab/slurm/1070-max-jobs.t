@@ -3,7 +3,7 @@
 # run: limit 400
 . "${0%/*}/lab.sh"
 conf
-# Two jobs are all it takes, until it is started with its own limit again.
+# Two jobs are all it takes, and those that have ended of late count, until it is started with its own limit.
 restart_with() {
     "$SLURM/lab" down "$LAB" slurmctld
     sed -i '/^MaxJobCount/d' "$SLURM_CONF"
@@ -12,7 +12,7 @@ restart_with() {
 }
 restart_with 2
 start
-as_user 'for i in 1 2; do sbatch -o /dev/null --mem=10 --wrap "sleep 600" || true; done' >/dev/null 2>&1
+as_user 'for i in 1 2; do timeout 3 sbatch -o /dev/null --mem=10 --wrap "sleep 600" || true; done' >/dev/null 2>&1
 id=$(submit -- echo through)
 ok "the fault is told" 'eventually 90 "grep -q \"temporarily unable to accept job\" $T/broker.log"'
 nok "the task has not failed" 'test "$(field "$id" state)" = failed'

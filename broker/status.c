@@ -272,8 +272,8 @@ static int worker_find(struct broker *broker, const char *name, int64_t *id,
 
 int broker_worker_drain(struct broker *broker, const char *name, struct err *err)
 {
-    enum worker_state state;
-    int64_t id;
+    enum worker_state state = WORKER_INTENT;
+    int64_t id = 0;
 
     if (worker_find(broker, name, &id, &state, err) < 0)
         return -1;
@@ -285,8 +285,8 @@ int broker_worker_drain(struct broker *broker, const char *name, struct err *err
 
 int broker_worker_rm(struct broker *broker, const char *name, struct err *err)
 {
-    enum worker_state state;
-    int64_t id;
+    enum worker_state state = WORKER_INTENT;
+    int64_t id = 0;
 
     if (worker_find(broker, name, &id, &state, err) < 0)
         return -1;

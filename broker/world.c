@@ -106,7 +106,7 @@ static const uint32_t *numbers_of(struct world *world, struct arena *arena, char
     for (*count = 0; words && words[*count]; ++*count)
         ;
     numbers = arena_alloc(arena, *count * sizeof *numbers);
-    for (size_t i = 0; i < *count; i++)
+    for (size_t i = 0; words && i < *count; i++)
         numbers[i] = names_number(&world->names, words[i]);
     return numbers;
 }
@@ -602,7 +602,7 @@ static void put_workers(struct world *world, struct queue *queue, struct people 
     struct sched_worker *workers = arena_alloc(&world->arena, most * sizeof *workers);
     struct qworker *worker;
 
-    world->place_worker = arena_alloc(&world->arena, most * sizeof *world->place_worker);
+    world->place_worker = arena_alloc(&world->arena, most * sizeof(struct qworker *));
     for (size_t i = 0; (worker = map_next(&queue->workers, &i));) {
         if (!put_worker(world, people, worker, world->snapshot.sites, &workers[count], now_ms))
             continue;
@@ -742,14 +742,14 @@ static void put_classes(struct world *world, struct queue *queue, struct people 
         if (coming->class.spec.option_count && !class_is_gang(&coming->class.spec))
             world->place_class[count++] = &coming->class;
     for (size_t i = 0; i < count; i++) {
-        struct wclass *wclass = wclass_get(world, world->place_class[i]);
+        struct qclass *here = world->place_class[i];
+        struct wclass *wclass = wclass_get(world, here);
 
-        put_class(world, people, world->place_class[i], &classes[i], now_ms);
-        if (classes[i].ready == 0 && world->place_class[i] == also)
+        put_class(world, people, here, &classes[i], now_ms);
+        if (classes[i].ready == 0 && here == also)
             classes[i].ready = 1; /* asked about, not to be placed */
-        if (world->place_class[i]->id < 0)
-            coming_fill((const struct coming *)world->place_class[i], world->experience,
-                        &classes[i]);
+        if (here->id < 0)
+            coming_fill((const struct coming *)here, world->experience, &classes[i]);
         wclass->place = (int)i;
         wclass->pass = world->pass;
     }

@@ -81,6 +81,11 @@ static void set_tls(struct client *client, CURL *easy)
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->cacert);
     if (!client->pin[0])
         return;
+    /* No authority is asked, so a machine that has none installed will do. */
+    if (!client->cacert) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, use_pin);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, client);
@@ -168,6 +173,9 @@ static int transport_fault(const struct client *client, CURLcode code, long os_e
 
     if (never_sent(code))
         return no_broker(client, os_errno, what, err);
+    /* No list of authorities on this machine: to us the same as one that does not name the broker's. */
+    if (code == CURLE_SSL_CACERT_BADFILE && !client->cacert)
+        code = CURLE_PEER_FAILED_VERIFICATION;
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
         return err_set(err, FAULT_TIMEOUT,
@@ -183,7 +191,7 @@ static int transport_fault(const struct client *client, CURLcode code, long os_e
                        "file, or SPILLWAY_PIN to the certificate's SHA-256");
     case CURLE_SSL_CACERT_BADFILE:
         return err_set(err, FAULT_INVALID, "SPILLWAY_CACERT: %s cannot be read as certificates",
-                       client->cacert ? client->cacert : "");
+                       client->cacert);
     case CURLE_WRITE_ERROR:
         return err_set(err, FAULT_INVALID, "the answer is larger than %d MiB; ask for less",
                        CLIENT_BODY_MOST / 1048576);

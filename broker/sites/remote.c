@@ -347,10 +347,11 @@ int remote_tunnel(struct remote *remote, int64_t deadline_mono_ms, struct err *e
 
 static int boot_url(struct remote *remote, json_t *boot, int64_t deadline_mono_ms, struct err *err)
 {
-    const char *url = json_string_value(json_object_get(boot, "url"));
+    const char *given = json_string_value(json_object_get(boot, "url"));
+    const char *url = given ? given : "";
     own_str char *path = tunnel_file(remote), *there = NULL;
 
-    if (tunnel_target(remote, url ? url : "", err) < 0)
+    if (tunnel_target(remote, url, err) < 0)
         return -1;
     if (remote->conf->connect != CONNECT_SSH)
         return 0;

@@ -124,6 +124,19 @@ static int ls_tasks(struct ls *ls, struct ls_row *row, int64_t after, struct err
     return rc < 0 ? -1 : 0;
 }
 
+/* The array index of the first task of the rest. */
+static int64_t first_index(const struct job_row *job)
+{
+    struct index_set set = { .ranges = NULL };
+    int64_t index;
+
+    if (!job->array || index_set_parse(job->array, &set, NULL) < 0)
+        return 0;
+    index = job->next_position < set.size ? index_set_nth(&set, job->next_position) : 0;
+    index_set_free(&set);
+    return index;
+}
+
 static void ls_rest(struct ls *ls, struct ls_row *row, int64_t count)
 {
     if (count == 0 || !(ls->states & 1u << row->job.rest_state))
@@ -133,6 +146,7 @@ static void ls_rest(struct ls *ls, struct ls_row *row, int64_t count)
         row->task.finished_ms = row->job.finished_ms;
     row->first = row->job.next_position;
     row->count = count;
+    row->task.index = first_index(&row->job);
     ls_give(ls, row, AT_REST);
 }
 

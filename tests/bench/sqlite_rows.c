@@ -54,7 +54,7 @@ static void read_rows(sqlite3 *from, struct table *table)
         if (table->rows == table->room) {
             table->room = table->room ? table->room * 2 : 1024;
             table->values = realloc(table->values, (size_t)table->room * (size_t)table->columns *
-                                                       sizeof *table->values);
+                                                       sizeof(sqlite3_value *));
             if (!table->values)
                 give_up("realloc");
         }

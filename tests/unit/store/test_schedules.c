@@ -233,7 +233,7 @@ static void ends_are_counted_and_pause(void **state)
 {
     struct fixture *f = *state;
     struct schedule_put put = nightly("{}");
-    struct ended_run run;
+    struct ended_run run = { .state = TASK_PENDING };
     int64_t worker = worker_ready(f, "w");
 
     put.pause_after = 2;
@@ -284,7 +284,7 @@ static void late_runs_are_told_once(void **state)
 {
     struct fixture *f = *state;
     struct schedule_put put = nightly("{}");
-    struct ended_run run;
+    struct ended_run run = { .state = TASK_PENDING };
     int64_t later = 1000 * 1000 + 60001;
 
     put.late_ms = 60000;

@@ -33,8 +33,6 @@
 #include "conf/site.h"
 #include "sites/program.h"
 
-extern char **environ;
-
 struct child {
     char *name;
     pid_t pid;

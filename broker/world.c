@@ -668,7 +668,7 @@ static void put_runs(struct world *world)
                                            : 0];
             int64_t run = learned_mean_ms(experience_run(world->experience, task->job->class->id));
 
-            runs[count++] = (struct sched_run){
+            runs[count] = (struct sched_run){
                 .worker = (int)w,
                 .class_index = wclass->pass == world->pass ? wclass->place : -1,
                 .count = 1,
@@ -679,6 +679,7 @@ static void put_runs(struct world *world)
                                  ? task->started_ms + option->walltime_ms
                                  : -1,
             };
+            count++;
         }
     }
     world->snapshot.runs = runs;

@@ -69,10 +69,10 @@ static char *default_target(const char *from)
         return base == start ? xstrdup("") : xstrndup(base, (size_t)(end - base));
     }
     path = trimmed(from);
-    if (io_path_is_below(path))
-        return take_ptr(path);
     base = strrchr(path, '/');
-    return xstrdup(base ? base + 1 : path);
+    if (base && !io_path_is_below(path))
+        return xstrdup(base + 1);
+    return take_ptr(path);
 }
 
 static void bad_path(struct reader *r, const char *path)

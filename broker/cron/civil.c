@@ -106,7 +106,7 @@ const char *civil_format(int64_t local, int32_t offset, char *out, size_t size)
 {
     struct civil c;
     char zone[16] = "";
-    int32_t part = offset < 0 ? -offset : offset;
+    int64_t part = offset < 0 ? -(int64_t)offset : offset;
 
     civil_of(local, &c);
     if (offset == CIVIL_UTC)

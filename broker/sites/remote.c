@@ -285,7 +285,7 @@ static int tunnel_open(struct remote *remote, int64_t deadline_mono_ms, struct e
 /* "https://HOST:PORT/": where our end of the tunnel goes. */
 static int tunnel_target(struct remote *remote, const char *url, struct err *err)
 {
-    const char *host = url + strlen("https://"), *end, *colon;
+    const char *host, *end, *colon;
     int64_t port = 443;
 
     /* Never to the socket: whoever connects there would be taken for this very user. */
@@ -293,6 +293,7 @@ static int tunnel_target(struct remote *remote, const char *url, struct err *err
         return err_set(err, FAULT_INVALID,
                        "agents of this site need https: set broker.listen (127.0.0.1:7455 will do "
                        "with connect: ssh)");
+    host = url + strlen("https://");
     end = host + strcspn(host, "/");
     colon = memrchr(host, ':', (size_t)(end - host));
     if (*host == '[' && colon && colon[-1] != ']')

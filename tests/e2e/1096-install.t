@@ -10,7 +10,7 @@ ok "they say their version" 'spillway version --json | grep -q "$(sed -n "s/^VER
 broker_start
 id=$(submit -- echo installed)
 ok "a job runs from there" 'wait_state "$id" succeeded'
-ok "by the installed agent" 'readlink /proc/$(agents)/exe | grep -q "^$T/root/opt"'
+ok "by the installed agent" 'for pid in $(agents); do tr "\\0" " " </proc/$pid/cmdline; done | grep -q "^$T/root/opt"'
 broker_stop
 
 unit=$T/root/opt/spillway/lib/systemd/system/spillwayd.service

@@ -61,7 +61,7 @@ header() { # header FILE NAME
     sed -n '/^$/q; s/^'"$2"': //p' "$1" | tr -d '\r'
 }
 box() { find "$T/box" -path '*/new/*' -type f; }
-dones() { spillway notices ls --state done --json | json '*.id' | grep -c .; }
+dones() { spillway notices ls --state 'done' --json | json '*.id' | grep -c .; }
 
 if test -n "$no_server"; then
     skip "a real mail server gets the messages" "$no_server"

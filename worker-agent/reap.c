@@ -26,9 +26,11 @@
 #include "cgroup.h"
 #include "roster.h"
 
-#define ROUNDS       100
-#define KEEPER_MS    30000
-#define ROUND_MS     20
+#define ROUNDS    100
+#define KEEPER_MS 30000
+#define ROUND_MS  20
+#define DYING_MS \
+    2000 /* a killed agent may hold its lock so long: kill() does not wait for the end */
 #define SLACK_MS     60000 /* the roster's beat is that old at most while the agent lives */
 #define ENVIRON_MOST (4 * 1024 * 1024)
 
@@ -199,7 +201,7 @@ int keeper_lock(const char *dir, int *lock, struct err *err)
     if (fd < 0)
         return err_sys(err, "create %s", path);
     for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
-        if (agent_of(dir) || i >= KEEPER_MS / ROUND_MS)
+        if (i >= KEEPER_MS / ROUND_MS || (i >= DYING_MS / ROUND_MS && agent_of(dir)))
             return err_set(err, FAULT_CONFLICT, "%s is in use by another agent", dir);
         clock_sleep_ms(ROUND_MS);
     }

@@ -14,25 +14,27 @@ else
 fi
 
 smtpd_pid=
+# Not below $T: the one who delivers is nobody, and what a runner makes is closed to others.
+box=$(mktemp -d /tmp/spillway-box.XXXXXX)
+chmod 777 "$box"
 stop() {
     stop_status=$?
     if test -n "$smtpd_pid"; then
         kill "$smtpd_pid" 2>/dev/null
         wait "$smtpd_pid" 2>/dev/null
     fi
+    rm -rf "$box"
     (exit $stop_status)
     clean_up
 }
 trap stop EXIT
 
 start_smtpd() {
-    chmod 755 "$T"
-    mkdir -m 777 "$T/box"
     for port in 2525 2526 2527 2528; do
         cat >"$T/smtpd.conf" <<EOT
 table everyone { "@" = nobody }
 listen on 127.0.0.1 port $port
-action "keep" maildir "$T/box" virtual <everyone>
+action "keep" maildir "$box" virtual <everyone>
 match from any for domain "lab.example" action "keep"
 EOT
         smtpd -d -f "$T/smtpd.conf" >"$T/smtpd.log" 2>&1 &
@@ -60,7 +62,7 @@ EOT
 header() { # header FILE NAME
     sed -n '/^$/q; s/^'"$2"': //p' "$1" | tr -d '\r'
 }
-box() { find "$T/box" -path '*/new/*' -type f; }
+box() { find "$box" -path '*/new/*' -type f; }
 dones() { spillway notices ls --state 'done' --json | json '*.id' | grep -c .; }
 
 if test -n "$no_server"; then

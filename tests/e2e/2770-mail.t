@@ -9,6 +9,8 @@ elif test "$(id -u)" != 0; then
     no_server="opensmtpd wants to be root"
 elif test -S /var/run/smtpd.sock && smtpctl show status >/dev/null 2>&1; then
     no_server="an opensmtpd runs on this machine"
+elif find /var/spool/smtpd/queue -type f 2>/dev/null | grep -q .; then
+    no_server="opensmtpd's queue holds mail already, which would come with ours"
 else
     no_server=
 fi

@@ -3,6 +3,8 @@
  * agent. */
 #include "../store/fixture.h"
 
+#include <stdatomic.h>
+
 #include "agents.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -13,7 +15,8 @@ struct test {
     int64_t worker;
     char epoch[40];
     /* the last answer */
-    int answers, status;
+    atomic_int answers; /* counted last: it orders the two below */
+    int status;
     json_t *body;
 };
 
@@ -21,11 +24,11 @@ static void answer(void *arg, int status, char *body)
 {
     struct test *t = arg;
 
-    t->answers++;
     t->status = status;
     json_decref(t->body);
     t->body = json_loads(body, 0, NULL);
     free(body);
+    t->answers++;
 }
 
 static uint64_t sync_call(struct test *t, const char *text)
@@ -43,7 +46,7 @@ static uint64_t sync_call(struct test *t, const char *text)
 /* Reports are answered from the writer's thread. */
 static void wait_answers(struct test *t, int count)
 {
-    for (int i = 0; i < 5000 && *(volatile int *)&t->answers < count; i++)
+    for (int i = 0; i < 5000 && t->answers < count; i++)
         clock_sleep_ms(1);
     assert_int_equal(t->answers, count);
     /* the mailbox's lock orders what the answer wrote before what we read */

@@ -19,7 +19,7 @@ static void free_submit(void *state)
     free(state);
 }
 
-static int read_body(struct request *request, struct err *err)
+int request_submission(struct request *request, struct err *err)
 {
     struct submit *submit = xcalloc(1, sizeof *submit);
     struct policy *policy;
@@ -206,7 +206,7 @@ int jobs_submit(struct request *request, struct err *err)
 {
     struct submit *submit;
 
-    if (read_body(request, err) < 0)
+    if (request_submission(request, err) < 0)
         return -1;
     submit = request->state;
     if (look_up_key(request, submit, err) < 0)

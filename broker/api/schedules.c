@@ -154,30 +154,9 @@ static int put_all(struct request *request, const struct submit *submit, struct 
     return rc < 0 ? -1 : reply_body(request, status, NULL);
 }
 
-static void free_submit(void *state)
-{
-    submit_free(state);
-    free(state);
-}
-
 int schedules_add(struct request *request, struct err *err)
 {
-    struct submit *submit = xcalloc(1, sizeof *submit);
-    struct policy *policy;
-    json_t *root, *errors = NULL;
-    int rc;
-
-    request->state = submit;
-    request->free_state = free_submit;
-    root = request_json(request, err);
-    if (!root)
-        return -1;
-    policy = api_policy(request->api);
-    rc = submit_read(root, policy, request->caller, submit, &errors, err);
-    policy_unref(policy);
-    if (errors)
-        request_extra(request, "errors", errors);
-    return rc < 0 ? -1 : put_all(request, submit, err);
+    return request_submission(request, err) < 0 ? -1 : put_all(request, request->state, err);
 }
 
 /* ---- one as JSON ----------------------------------------------------------------------------- */

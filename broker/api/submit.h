@@ -41,6 +41,9 @@ struct submit {
 int submit_read(json_t *root, const struct policy *policy, const struct caller *caller,
                 struct submit *out, json_t **errors, struct err *err);
 void submit_free(struct submit *submit);
+/* jobs.c: the body of `request`, read so; request->state is a struct submit from then on. */
+struct request;
+int request_submission(struct request *request, struct err *err);
 /* A sentence for the answer. */
 void submit_warn(struct submit *submit, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -173,6 +173,45 @@ int64_t field_time(const json_t *object, const char *key)
     return text && parse_time(text, &ms, NULL) == 0 ? ms : 0;
 }
 
+int cli_pages(struct cli *cli, const char *query, page_fn *each, void *arg, struct err *err)
+{
+    own_str char *cursor = NULL;
+
+    do {
+        own_buf struct buf path = BUF_INIT(0);
+        own_json json_t *answer = NULL;
+
+        buf_puts(&path, query);
+        query_add(&path, "cursor", cursor);
+        if (cli_get(cli, &answer, err, "%s", buf_text(&path)) < 0 || each(arg, answer, err) < 0)
+            return -1;
+        free(cursor);
+        cursor = *field_text(answer, "cursor") ? xstrdup(field_text(answer, "cursor")) : NULL;
+    } while (cursor);
+    return 0;
+}
+
+struct whole_list {
+    const char *key;
+    json_t *list;
+};
+
+static int add_whole_page(void *arg, const json_t *answer, struct err *err)
+{
+    const struct whole_list *whole = arg;
+
+    (void)err;
+    json_array_extend(whole->list, json_object_get(answer, whole->key));
+    return 0;
+}
+
+int cli_get_all(struct cli *cli, const char *query, const char *key, json_t *list, struct err *err)
+{
+    struct whole_list whole = { key, list };
+
+    return cli_pages(cli, query, add_whole_page, &whole, err);
+}
+
 int job_id_check(const char *text, struct err *err)
 {
     size_t job = strspn(text, "0123456789"), task = 0;

@@ -45,6 +45,12 @@ int cli_client(struct cli *cli, struct client **out, struct err *err);
  */
 int cli_get(struct cli *cli, json_t **out, struct err *err, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
+/* Each page of a list in turn, as the API answered it; `query` is encoded, with its own "?" if it
+ * has one.  A page_fn that returns -1 ends it. */
+typedef int page_fn(void *arg, const json_t *answer, struct err *err);
+int cli_pages(struct cli *cli, const char *query, page_fn *each, void *arg, struct err *err);
+/* All of a list, appended: answer[key] of each page. */
+int cli_get_all(struct cli *cli, const char *query, const char *key, json_t *list, struct err *err);
 /* POST `body` (NULL: none); *out may be NULL. */
 int cli_post(struct cli *cli, const char *path, const json_t *body, json_t **out, struct err *err);
 

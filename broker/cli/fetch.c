@@ -35,7 +35,8 @@ struct fetch {
     const char *dir;
     int root; /* -1: not made yet */
     bool force;
-    json_t *list; /* of what was written */
+    bool of_array; /* the one being fetched is a whole array: a folder for each task */
+    json_t *list;  /* of what was written */
     int64_t bytes, written, same;
 };
 
@@ -219,11 +220,11 @@ static void note(struct fetch *fetch, const struct result *result, const char *w
 }
 
 /* Tasks of an array lie in a folder each, named by the index. */
-static int fetch_result(struct fetch *fetch, struct result *result, bool of_array, struct err *err)
+static int fetch_result(struct fetch *fetch, struct result *result, struct err *err)
 {
     const char *dot = strchr(result->task, '.'), *name;
     own_str char *path =
-        of_array && dot ? xasprintf("%s/%s", dot + 1, result->path) : xstrdup(result->path);
+        fetch->of_array && dot ? xasprintf("%s/%s", dot + 1, result->path) : xstrdup(result->path);
     own_str char *where = xasprintf("%s/%s", fetch->dir, path);
     own_fd int folder = -1;
 
@@ -240,12 +241,13 @@ static int fetch_result(struct fetch *fetch, struct result *result, bool of_arra
     return 0;
 }
 
-static int fetch_page(struct fetch *fetch, const json_t *page, bool of_array, struct err *err)
+static int fetch_page(void *arg, const json_t *answer, struct err *err)
 {
+    struct fetch *fetch = arg;
     size_t i;
     json_t *one;
 
-    json_array_foreach(page, i, one)
+    json_array_foreach(json_object_get(answer, "outputs"), i, one)
     {
         struct result result = { .task = field_text(one, "task"),
                                  .path = field_text(one, "path"),
@@ -258,29 +260,19 @@ static int fetch_page(struct fetch *fetch, const json_t *page, bool of_array, st
             return err_wrap(err, "the broker's answer");
         progress(&fetch->cli->term, "%" PRId64 " files, %s; now %s", fetch->written,
                  short_bytes(fetch->bytes, done, sizeof done), result.path);
-        if (fetch_result(fetch, &result, of_array, err) < 0)
+        if (fetch_result(fetch, &result, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int fetch_all(struct fetch *fetch, const char *id, bool of_array, struct err *err)
+static int fetch_all(struct fetch *fetch, const char *id, struct err *err)
 {
-    own_str char *cursor = NULL;
+    own_buf struct buf query = BUF_INIT(0);
 
-    do {
-        own_buf struct buf path = BUF_INIT(0);
-        own_json json_t *answer = NULL;
-
-        buf_printf(&path, "/v1/jobs/%s/outputs?limit=%d", id, PAGE);
-        query_add(&path, "cursor", cursor);
-        if (cli_get(fetch->cli, &answer, err, "%s", buf_text(&path)) < 0)
-            return err_wrap(err, "%s", id);
-        if (fetch_page(fetch, json_object_get(answer, "outputs"), of_array, err) < 0)
-            return -1;
-        free(cursor);
-        cursor = *field_text(answer, "cursor") ? xstrdup(field_text(answer, "cursor")) : NULL;
-    } while (cursor);
+    buf_printf(&query, "/v1/jobs/%s/outputs?limit=%d", id, PAGE);
+    if (cli_pages(fetch->cli, buf_text(&query), fetch_page, fetch, err) < 0)
+        return err_wrap(err, "%s", id);
     return 0;
 }
 
@@ -341,29 +333,22 @@ static int fetch_logs_of(struct fetch *fetch, const json_t *tasks, struct err *e
     return 0;
 }
 
-static int fetch_logs(struct fetch *fetch, const char *id, const json_t *job, bool of_array,
-                      struct err *err)
+static int fetch_logs_page(void *arg, const json_t *answer, struct err *err)
 {
-    own_str char *cursor = NULL;
+    return fetch_logs_of(arg, json_object_get(answer, "tasks"), err);
+}
 
-    if (!of_array) {
+static int fetch_logs(struct fetch *fetch, const char *id, const json_t *job, struct err *err)
+{
+    own_buf struct buf query = BUF_INIT(0);
+
+    if (!fetch->of_array) {
         own_json json_t *one = json_pack("[O]", job);
 
         return fetch_logs_of(fetch, one, err);
     }
-    do {
-        own_buf struct buf path = BUF_INIT(0);
-        own_json json_t *answer = NULL;
-
-        buf_printf(&path, "/v1/jobs?all=1&job=%s&limit=%d", id, PAGE);
-        query_add(&path, "cursor", cursor);
-        if (cli_get(fetch->cli, &answer, err, "%s", buf_text(&path)) < 0 ||
-            fetch_logs_of(fetch, json_object_get(answer, "tasks"), err) < 0)
-            return -1;
-        free(cursor);
-        cursor = *field_text(answer, "cursor") ? xstrdup(field_text(answer, "cursor")) : NULL;
-    } while (cursor);
-    return 0;
+    buf_printf(&query, "/v1/jobs?all=1&job=%s&limit=%d", id, PAGE);
+    return cli_pages(fetch->cli, buf_text(&query), fetch_logs_page, fetch, err);
 }
 
 /* ---- the command -------------------------------------------------------------------------------
@@ -381,13 +366,11 @@ static void tell_nothing(const char *id, const json_t *job)
 static int fetch_one(struct fetch *fetch, const char *id, bool logs, struct err *err)
 {
     own_json json_t *job = NULL;
-    bool of_array;
 
     if (cli_get(fetch->cli, &job, err, "/v1/jobs/%s", id) < 0)
         return err_wrap(err, "%s", id);
-    of_array = !strchr(id, '.') && *field_text(job, "array");
-    if (fetch_all(fetch, id, of_array, err) < 0 ||
-        (logs && fetch_logs(fetch, id, job, of_array, err) < 0))
+    fetch->of_array = !strchr(id, '.') && *field_text(job, "array");
+    if (fetch_all(fetch, id, err) < 0 || (logs && fetch_logs(fetch, id, job, err) < 0))
         return -1;
     if (fetch->written + fetch->same == 0 && !logs)
         tell_nothing(id, job);

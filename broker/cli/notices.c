@@ -12,22 +12,11 @@
 
 static int get_all(struct cli *cli, const struct args *args, json_t *list, struct err *err)
 {
-    own_str char *cursor = NULL;
+    own_buf struct buf query = BUF_INIT(0);
 
-    do {
-        own_buf struct buf path = BUF_INIT(0);
-        own_json json_t *answer = NULL;
-
-        buf_puts(&path, "/v1/notices");
-        query_add(&path, "state", args_get(args, "state"));
-        query_add(&path, "cursor", cursor);
-        if (cli_get(cli, &answer, err, "%s", buf_text(&path)) < 0)
-            return -1;
-        json_array_extend(list, json_object_get(answer, "notices"));
-        free(cursor);
-        cursor = *field_text(answer, "cursor") ? xstrdup(field_text(answer, "cursor")) : NULL;
-    } while (cursor);
-    return 0;
+    buf_puts(&query, "/v1/notices");
+    query_add(&query, "state", args_get(args, "state"));
+    return cli_get_all(cli, buf_text(&query), "notices", list, err);
 }
 
 static int run_ls(struct cli *cli, const struct args *args, struct err *err)

@@ -82,27 +82,13 @@ const struct command command_schedule_add = {
 
 /* ---- ls and show ----------------------------------------------------------------------------- */
 
-/* All pages, appended to `list`. */
 static int get_all(struct cli *cli, const struct args *args, json_t *list, struct err *err)
 {
-    own_str char *cursor = NULL;
+    own_buf struct buf query = BUF_INIT(0);
 
-    do {
-        own_buf struct buf path = BUF_INIT(0);
-        own_json json_t *answer = NULL;
-
-        buf_puts(&path, "/v1/schedules");
-        query_add(&path, "user", args_get(args, "user"));
-        query_add(&path, "cursor", cursor);
-        if (cli_get(cli, &answer, err, "%s", buf_text(&path)) < 0)
-            return -1;
-        json_array_extend(list, json_object_get(answer, "schedules"));
-        free(cursor);
-        cursor = NULL;
-        if (*field_text(answer, "cursor"))
-            cursor = xstrdup(field_text(answer, "cursor"));
-    } while (cursor);
-    return 0;
+    buf_puts(&query, "/v1/schedules");
+    query_add(&query, "user", args_get(args, "user"));
+    return cli_get_all(cli, buf_text(&query), "schedules", list, err);
 }
 
 static const char *when_text(const json_t *schedule)

@@ -94,12 +94,13 @@ static int put_task(struct journal *journal, const json_t *task, struct err *err
     return 0;
 }
 
-static int put_page(struct journal *journal, const json_t *tasks, struct err *err)
+static int put_page(void *arg, const json_t *answer, struct err *err)
 {
-    const json_t *task;
+    struct journal *journal = arg;
+    json_t *task;
     size_t i;
 
-    json_array_foreach((json_t *)(uintptr_t)tasks, i,
+    json_array_foreach(json_object_get(answer, "tasks"), i,
                        task) if (put_task(journal, task, err) < 0) return -1;
     if (journal->tasks > TASKS_MOST)
         return err_set(err, FAULT_INVALID,
@@ -114,23 +115,12 @@ int sim_journal(struct cli *cli, int64_t from_ms, struct buf *out, struct err *e
                                .out = out,
                                .people = { NAMES_INIT, NAMES_INIT },
                                .wishes = MAP_INIT };
-    own_str char *cursor = NULL;
-    int rc = 0;
+    own_buf struct buf query = BUF_INIT(0);
+    int rc;
 
     buf_printf(out, "; Version: 2.2\n; UnixStartTime: %lld\n", (long long)(from_ms / 1000));
-    do {
-        own_buf struct buf path = BUF_INIT(0);
-        own_json json_t *answer = NULL;
-
-        buf_printf(&path, "/v1/jobs?all=true&limit=%d", PAGE);
-        query_add(&path, "cursor", cursor);
-        rc = cli_get(cli, &answer, err, "%s", buf_text(&path));
-        if (rc == 0)
-            rc = put_page(&journal, json_object_get(answer, "tasks"), err);
-        free(cursor);
-        cursor =
-            rc == 0 && *field_text(answer, "cursor") ? xstrdup(field_text(answer, "cursor")) : NULL;
-    } while (cursor);
+    buf_printf(&query, "/v1/jobs?all=true&limit=%d", PAGE);
+    rc = cli_pages(cli, buf_text(&query), put_page, &journal, err);
     journal_free(&journal);
     return rc;
 }

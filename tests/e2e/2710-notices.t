@@ -2,31 +2,6 @@
 # 2710-notices.t - a webhook receiver and a mail server get what was asked for, and nothing else
 . "${0%/*}/../lib/spillway.sh"
 
-# The receiver: keeps bodies whose signature is right, one a line; refuses while `refuse` exists.
-cat >"$T/receiver.py" <<'PY'
-import hashlib, hmac, http.server, os, sys
-folder = sys.argv[1]
-class Receiver(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        key = open(os.path.join(folder, "key")).read().strip().encode()
-        stamp = self.headers["Spillway-Timestamp"].encode()
-        good = "sha256=" + hmac.new(key, stamp + b"." + body, hashlib.sha256).hexdigest()
-        refuse = os.path.exists(os.path.join(folder, "refuse"))
-        right = hmac.compare_digest(good, self.headers["Spillway-Signature"])
-        name = "refused" if refuse else "received" if right else "forged"
-        with open(os.path.join(folder, name), "ab") as file:
-            file.write(body + b"\n")
-        self.send_response(404 if refuse else 204)
-        self.end_headers()
-    def log_message(self, *words):
-        pass
-server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
-with open(os.path.join(folder, "port.new"), "w") as file:
-    file.write(str(server.server_port))
-os.rename(os.path.join(folder, "port.new"), os.path.join(folder, "port"))
-server.serve_forever()
-PY
 # The mail server of Python's library: each message to a file of its own.
 cat >"$T/mail.py" <<'PY'
 import warnings; warnings.simplefilter("ignore")
@@ -46,7 +21,7 @@ asyncore.loop()
 PY
 echo sesame >"$T/key"
 chmod 600 "$T/key"
-/usr/bin/python3 "$T/receiver.py" "$T" &
+/usr/bin/python3 "$LIB/receiver.py" "$T" &
 receiver=$!
 /usr/bin/python3 "$T/mail.py" "$T" &
 mail=$!

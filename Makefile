@@ -65,7 +65,7 @@ LIBS_AGENT  := -lhttp_parser -lcares -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all unit help pages setup demo check check-unit check-e2e check-lab check-lab-openstack check-lab-slurm bench fuzz lint format install uninstall deb clean
+.PHONY: all unit help pages setup demo check check-unit check-e2e check-lab check-lab-openstack check-lab-slurm check-lab-kubernetes bench fuzz lint format install uninstall deb clean
 
 all: $(PROGRAMS:%=$(B)/bin/%)
 
@@ -155,7 +155,7 @@ check-e2e: all
 	@$(RUN_TESTS) e2e
 
 # As root, for it makes namespaces; LAB_KEEP=1 leaves the cloud running for the next time.
-check-lab: check-lab-openstack check-lab-slurm
+check-lab: check-lab-openstack check-lab-slurm check-lab-kubernetes
 
 check-lab-openstack: all
 	@BUILD=$(B) SANITIZE=$(SANITIZE) tests/lab/openstack/run $(TESTS)
@@ -163,6 +163,9 @@ check-lab-openstack: all
 # As root, for its daemons run as their own users.
 check-lab-slurm: all
 	@BUILD=$(B) SANITIZE=$(SANITIZE) tests/lab/slurm/run $(TESTS)
+
+check-lab-kubernetes: all
+	@BUILD=$(B) SANITIZE=$(SANITIZE) tests/lab/kubernetes/run $(TESTS)
 
 demo: setup
 	@$(MAKE) --no-print-directory -j2 all
@@ -255,9 +258,10 @@ help:
 	@echo "make demo       set up, build, run a real analysis on this machine, show its results"
 	@echo "make check      set up, build, run all tests that need no network and no root"
 	@echo "                (TESTS=\"unit store\" picks some, SANITIZE=address,undefined or thread builds them so)"
-	@echo "make check-lab  both of the next"
+	@echo "make check-lab  all of the next"
 	@echo "make check-lab-openstack  against real OpenStack services on this machine (root, Debian)"
 	@echo "make check-lab-slurm  against a real Slurm with sshd on this machine (root, Debian)"
+	@echo "make check-lab-kubernetes  against a real Kubernetes on this machine (root, Debian)"
 	@echo "make bench      figures, each beside a peer measured in the same run (BENCH=name picks one)"
 	@echo "make lint       clang-format, clang-tidy, cppcheck, shellcheck, mandoc, as far as they are installed"
 	@echo "make install    into PREFIX (default /usr/local), below DESTDIR; uninstall takes it away again"

@@ -393,25 +393,41 @@ int broker_reload(struct broker *broker, const struct broker_conf *conf, struct 
     return rc;
 }
 
-void broker_coming(struct broker *broker, int64_t schedule, const char *class_key, int64_t tasks,
-                   int64_t at_ms, int64_t prepare_ms)
+static struct coming *coming_of(struct broker *broker, int64_t schedule,
+                                const struct coming_run *run, int number, struct err *err)
 {
+    const struct coming_class *class = &run->classes[number];
     struct coming *coming = NULL;
+
+    if (coming_new(schedule, number, class->class_key, &coming, err) < 0 ||
+        store_class_find(broker->store, class->class_key, &coming->learnt_by, err) < 0) {
+        coming_free(coming);
+        return NULL;
+    }
+    coming->tasks = class->tasks;
+    coming->at_ms = run->at_ms;
+    coming->prepare_ms = run->prepare_ms;
+    return coming;
+}
+
+void broker_coming(struct broker *broker, int64_t schedule, const struct coming_run *run)
+{
+    struct coming *list = NULL;
     struct err err = ERR_INIT;
 
-    if (class_key && (coming_new(schedule, class_key, &coming, &err) < 0 ||
-                      store_class_find(broker->store, class_key, &coming->learnt_by, &err) < 0)) {
-        log_error("workers ahead of a schedule: %s", err.text);
-        coming_free(coming);
-        return;
-    }
-    if (coming) {
-        coming->tasks = tasks;
-        coming->at_ms = at_ms;
-        coming->prepare_ms = prepare_ms;
+    for (size_t i = 0; run && i < run->class_count; i++) {
+        struct coming *coming = coming_of(broker, schedule, run, (int)i, &err);
+
+        if (!coming) {
+            log_error("workers ahead of a schedule: %s", err.text);
+            coming_free(list);
+            return;
+        }
+        coming->next = list;
+        list = coming;
     }
     pthread_mutex_lock(&broker->queue->lock);
-    world_coming(broker->world, schedule, coming);
+    world_coming(broker->world, schedule, list);
     pthread_mutex_unlock(&broker->queue->lock);
     dispatch_poke(broker->dispatch);
 }

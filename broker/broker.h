@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "conf/broker.h"
 #include "conf/job.h"
+#include "cron/agenda.h"
 #include "store/store.h"
 
 struct broker;
@@ -52,10 +53,8 @@ void broker_agent_forget(struct broker *broker, uint64_t ticket);
 /* ---- schedules
  * ------------------------------------------------------------------------------------------- */
 
-/* A schedule's next run wants its workers ahead of time: `tasks` of `class_key` at `at_ms`, from
- * prepare_ms before that on (< 0: as long as a worker takes).  class_key NULL: none does. */
-void broker_coming(struct broker *broker, int64_t schedule, const char *class_key, int64_t tasks,
-                   int64_t at_ms, int64_t prepare_ms);
+/* A schedule's next run wants its workers ahead of time; NULL: none does. */
+void broker_coming(struct broker *broker, int64_t schedule, const struct coming_run *run);
 
 /* {"site", "end", "run"}: a credential that ends before a run of the schedule that may go there;
  * NULL: none is known to. */

@@ -4,12 +4,13 @@
 
 #include "base/own.h"
 
-int coming_new(int64_t schedule, const char *class_key, struct coming **out, struct err *err)
+int coming_new(int64_t schedule, int number, const char *class_key, struct coming **out,
+               struct err *err)
 {
     struct coming *coming = xcalloc(1, sizeof *coming);
     struct qclass *class = &coming->class;
 
-    class->id = -schedule;
+    class->id = -(schedule * COMING_MOST + number);
     if (job_class_parse(class_key, &class->spec, &class->project, &class->user, err) < 0) {
         coming_free(coming);
         return -1;
@@ -20,12 +21,15 @@ int coming_new(int64_t schedule, const char *class_key, struct coming **out, str
 
 void coming_free(struct coming *coming)
 {
-    if (!coming)
-        return;
-    job_spec_free(&coming->class.spec);
-    free(coming->class.project);
-    free(coming->class.user);
-    free(coming);
+    while (coming) {
+        struct coming *next = coming->next;
+
+        job_spec_free(&coming->class.spec);
+        free(coming->class.project);
+        free(coming->class.user);
+        free(coming);
+        coming = next;
+    }
 }
 
 void comings_free(struct comings *comings)
@@ -37,11 +41,22 @@ void comings_free(struct comings *comings)
     map_fini(&comings->by_schedule);
 }
 
+static size_t length(const struct coming *coming)
+{
+    size_t count = 0;
+
+    for (; coming; coming = coming->next)
+        count++;
+    return count;
+}
+
 struct coming *comings_put(struct comings *comings, int64_t schedule, struct coming *coming)
 {
-    if (!coming)
-        return map_del(&comings->by_schedule, (uint64_t)schedule);
-    return map_put(&comings->by_schedule, (uint64_t)schedule, coming);
+    struct coming *old = coming ? map_put(&comings->by_schedule, (uint64_t)schedule, coming)
+                                : map_del(&comings->by_schedule, (uint64_t)schedule);
+
+    comings->count += length(coming) - length(old);
+    return old;
 }
 
 void coming_fill(const struct coming *coming, struct experience *experience,

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/parse.h"
 #include "cron/plan.h"
+#include "cron/run.h"
 #include "store/notices.h"
 #include "store/schedules.h"
 
@@ -155,28 +156,41 @@ static bool run_after(const struct schedule_row *row, const struct plan *plan,
     return true;
 }
 
+/* Whether any job of the run may go there. */
+static bool concerns(const struct look *look, const struct credential_site *site,
+                     const json_t *description, const char *project)
+{
+    bool found = false;
+
+    for (size_t i = 0; !found && i < run_documents(description); i++) {
+        struct job_spec spec = { .name = NULL };
+        struct problems problems = { .list = NULL };
+
+        if (job_spec_parse(run_document(description, i), &spec, &problems) == 0) {
+            found = credentials_concern(look->conf, site->conf, &spec, project);
+            job_spec_free(&spec);
+        }
+        problems_free(&problems);
+    }
+    return found;
+}
+
 static bool look_at(void *arg, const struct schedule_row *row)
 {
     struct look *look = arg;
     own_json json_t *description = json_parse(row->spec, strlen(row->spec), NULL);
-    const json_t *rule = json_object_get(description, "schedule");
+    const json_t *rule = json_object_get(run_document(description, 0), "schedule");
     own_zone struct zone *zone = NULL;
-    struct job_spec spec = { .name = NULL };
-    struct problems problems = { .list = NULL };
     struct plan plan;
     int64_t run_s;
 
     if (!rule || plan_parse(rule, plan_seed(row->project, row->name), &plan, NULL) < 0 ||
         zone_load(plan_zone(rule), &zone, NULL) < 0)
         return false;
-    if (job_spec_parse(description, &spec, &problems) == 0) {
-        for (size_t i = 0; i < look->site_count; i++)
-            if (credentials_concern(look->conf, look->sites[i].conf, &spec, row->project) &&
-                run_after(row, &plan, zone, look->sites[i].end_ms, &run_s))
-                warn(look, row, &look->sites[i], run_s);
-        job_spec_free(&spec);
-    }
-    problems_free(&problems);
+    for (size_t i = 0; i < look->site_count; i++)
+        if (run_after(row, &plan, zone, look->sites[i].end_ms, &run_s) &&
+            concerns(look, &look->sites[i], description, row->project))
+            warn(look, row, &look->sites[i], run_s);
     return false;
 }
 

@@ -177,15 +177,16 @@ static void coming(void *arg, int64_t schedule, const struct coming_run *run)
 {
     struct daemon *daemon = arg;
 
-    broker_coming(daemon->broker, schedule, run ? run->class_key : NULL, run ? run->tasks : 0,
-                  run ? run->at_ms : 0, run ? run->prepare_ms : 0);
+    broker_coming(daemon->broker, schedule, run);
 }
 
 /* Where the rules cannot be read, they are not taken to have changed. */
-static bool may_make(void *arg, const char *user, const char *project, struct err *why)
+static bool may_make(void *arg, const char *user, const char *project, struct open_most *most,
+                     struct err *why)
 {
     struct daemon *daemon = arg;
 
+    *most = api_open_most(daemon->api, user);
     return api_user_may(daemon->api, user, project, why) == 0 || why->fault != FAULT_AUTH;
 }
 

@@ -727,7 +727,7 @@ bool class_is_gang(const struct job_spec *spec)
 static void put_classes(struct world *world, struct queue *queue, struct people *people,
                         const struct qclass *also, int64_t now_ms)
 {
-    size_t most = queue->classes.count + world->comings.by_schedule.count + 1, count = 0;
+    size_t most = queue->classes.count + world->comings.count + 1, count = 0;
     struct coming *coming;
     struct sched_class *classes = arena_alloc(&world->arena, most * sizeof *classes);
     struct qclass *class;
@@ -740,8 +740,9 @@ static void put_classes(struct world *world, struct queue *queue, struct people 
     if (also && also->id == WORLD_ASKED)
         world->place_class[count++] = (struct qclass *)also;
     for (size_t i = 0; (coming = map_next(&world->comings.by_schedule, &i));)
-        if (coming->class.spec.option_count && !class_is_gang(&coming->class.spec))
-            world->place_class[count++] = &coming->class;
+        for (; coming; coming = coming->next)
+            if (coming->class.spec.option_count && !class_is_gang(&coming->class.spec))
+                world->place_class[count++] = &coming->class;
     for (size_t i = 0; i < count; i++) {
         struct qclass *here = world->place_class[i];
         struct wclass *wclass = wclass_get(world, here);
@@ -770,8 +771,8 @@ void world_coming(struct world *world, int64_t schedule, struct coming *coming)
 {
     struct coming *old = comings_put(&world->comings, schedule, coming);
 
-    if (old)
-        world_forget(world, &old->class);
+    for (const struct coming *one = old; one; one = one->next)
+        world_forget(world, &one->class);
     coming_free(old);
 }
 
@@ -804,7 +805,7 @@ const struct sched_snapshot *world_build(struct world *world, struct queue *queu
                                          const struct qclass *also, int64_t now_ms)
 {
     struct people people = { .room = queue->classes.count + queue->workers.count +
-                                     world->comings.by_schedule.count + 1 };
+                                     world->comings.count + 1 };
     struct sched_site *sites;
 
     arena_clear(&world->arena);

@@ -72,6 +72,15 @@ static bool search_token(void *arg, const struct token_row *row)
     return !search->found;
 }
 
+struct open_most api_open_most(struct api *api, const char *user)
+{
+    struct policy *policy = api_policy(api);
+    struct open_most most = policy_open_most(policy, user);
+
+    policy_unref(policy);
+    return most;
+}
+
 int api_user_may(struct api *api, const char *user, const char *project, struct err *err)
 {
     struct token_search search = { .user = user, .project = project };

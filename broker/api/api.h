@@ -28,6 +28,8 @@ void api_close(struct api *api);
 
 /* Whether jobs may still be made for `user` under `project`, when she is not there to ask.
  * FAULT_AUTH: by no rule and no token of hers.  Any thread. */
+/* How many tasks of the user may be open. */
+struct open_most api_open_most(struct api *api, const char *user);
 int api_user_may(struct api *api, const char *user, const char *project, struct err *err);
 
 /* SHA-256 of the TLS certificate (its DER form), 64 hex digits, for agents to pin; NULL without

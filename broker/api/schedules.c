@@ -51,112 +51,268 @@ static void add_error(json_t *errors, size_t number, const char *key, const stru
     json_array_append(errors, entry);
 }
 
-/* The schedule of one description made ready; a fault is added to `errors`. */
-static void read_one(const struct submit *submit, size_t number, int64_t now_s,
-                     struct schedule_put *put, json_t *errors)
+/* The documents from `first` on that run together: up to the next that has a schedule. */
+static size_t group_length(const struct submit *submit, size_t first)
 {
-    const struct submit_job *job = &submit->jobs[number];
+    size_t count = 1;
+
+    while (first + count < submit->count && !submit->jobs[first + count].spec.schedule)
+        count++;
+    return count;
+}
+
+static bool is_earlier(const struct submit *submit, size_t first, size_t number, const char *name)
+{
+    for (size_t i = first; i < number; i++)
+        if (strcmp(submit->rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What the store would refuse at each firing is refused now. */
+static void check_follower(const struct submit *submit, size_t first, size_t number, json_t *errors)
+{
+    const struct job_spec *spec = &submit->jobs[number].spec;
+    struct err err = ERR_INIT;
+
+    if (spec->project && strcmp(spec->project, submit->rows[first].project) != 0) {
+        err_set(&err, FAULT_INVALID,
+                "'%s' is not the project '%s' of its schedule; leave it out, or give it a schedule "
+                "of its own",
+                spec->project, submit->rows[first].project);
+        add_error(errors, number, "/project", &err);
+    }
+    if (is_earlier(submit, first, number, spec->name)) {
+        err_set(&err, FAULT_INVALID, "'%s' stands here twice; give each its own name", spec->name);
+        add_error(errors, number, "/name", &err);
+    }
+}
+
+static void check_links(const struct submit *submit, size_t first, size_t number, json_t *errors)
+{
+    const struct job_spec *spec = &submit->jobs[number].spec;
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < spec->after_count; i++) {
+        const char *name = spec->after[i].name;
+        char key[40];
+
+        if (!name || is_earlier(submit, first, number, name))
+            continue;
+        snprintf(key, sizeof key, "/after/%zu", i);
+        err_set(&err, FAULT_INVALID, "'%s' is no earlier job of the same schedule", name);
+        add_error(errors, number, key, &err);
+    }
+}
+
+static void check_group(const struct submit *submit, size_t first, size_t count, json_t *errors)
+{
+    struct err err = ERR_INIT;
+
+    if (count > SCHEDULE_JOBS_MOST) {
+        err_set(&err, FAULT_INVALID, "%zu documents recur together; at most %d may", count,
+                SCHEDULE_JOBS_MOST);
+        add_error(errors, first, "", &err);
+        return;
+    }
+    for (size_t i = first; i < first + count; i++) {
+        if (i > first)
+            check_follower(submit, first, i, errors);
+        check_links(submit, first, i, errors);
+    }
+}
+
+/* All documents as they are kept: one as it stands, several as a list. */
+static char *group_text(const struct submit *submit, size_t first, size_t count)
+{
+    own_buf struct buf text = BUF_INIT(0);
+
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%s%s", i ? "," : count > 1 ? "[" : "", submit->jobs[first + i].text);
+    if (count > 1)
+        buf_putc(&text, ']');
+    return xstrdup(buf_text(&text));
+}
+
+static const char **group_blobs(const struct submit *submit, size_t first, size_t count)
+{
+    const char **blobs;
+    size_t found = 0;
+
+    for (size_t i = first; i < first + count; i++)
+        for (size_t k = 0; submit->jobs[i].blobs && submit->jobs[i].blobs[k]; k++)
+            found++;
+    blobs = xcalloc(found + 1, sizeof *blobs);
+    found = 0;
+    for (size_t i = first; i < first + count; i++)
+        for (size_t k = 0; submit->jobs[i].blobs && submit->jobs[i].blobs[k]; k++)
+            blobs[found++] = submit->jobs[i].blobs[k];
+    return blobs;
+}
+
+/* The rule of one schedule made ready; a fault is added to `errors`. */
+static void read_rule(const struct submit *submit, size_t number, int64_t now_s, struct plan *plan,
+                      json_t *errors)
+{
+    const json_t *schedule = submit->jobs[number].spec.schedule;
     const struct new_job *row = &submit->rows[number];
     own_zone struct zone *zone = NULL;
     struct cron_mark mark = { now_s, CRON_NEVER };
     struct cron_time next;
-    struct plan plan = { .seed = 0 };
     struct err err = ERR_INIT;
 
-    *put = (struct schedule_put){ .name = row->name,
-                                  .project = row->project,
-                                  .user = row->user,
-                                  .spec = job->text,
-                                  .mark_utc = mark.utc,
-                                  .mark_local = mark.local,
-                                  .notify = job->notify,
-                                  .blobs = job->blobs };
-    if (!job->spec.schedule)
+    if (!schedule)
         err_set(&err, FAULT_INVALID,
                 "has no schedule; say when it is to run, as in schedule: "
-                "{cron: \"0 3 * * *\"}");
-    else if (plan_parse(job->spec.schedule, plan_seed(row->project, row->name), &plan, &err) == 0 &&
-             zone_load(plan_zone(job->spec.schedule), &zone, &err) < 0)
+                "{cron: \"0 3 * * *\"}, in the first document of those that run together");
+    else if (plan_parse(schedule, plan_seed(row->project, row->name), plan, &err) == 0 &&
+             zone_load(plan_zone(schedule), &zone, &err) < 0)
         err_wrap(&err, "timezone");
-    else if (zone && plan_next(&plan, zone, mark, &next) != 0)
+    else if (zone && plan_next(plan, zone, mark, &next) != 0)
         err_set(&err, FAULT_INVALID, "never fires from now on; see `spillway schedule next`");
     if (err.fault != FAULT_NONE)
-        add_error(errors, number, job->spec.schedule ? "/schedule" : "", &err);
+        add_error(errors, number, schedule ? "/schedule" : "", &err);
     if (!name_is_fit(row->name)) {
         err_set(&err, FAULT_INVALID,
                 "a schedule's name has 1 to 128 printable bytes, no ',' or '/'");
         add_error(errors, number, "/name", &err);
     }
-    put->paused = plan.paused;
-    put->pause_after = plan.pause_after;
-    put->keep = plan.keep;
-    put->late_ms = plan.late_ms;
 }
 
-static void check_names(const struct schedule_put *list, size_t count, json_t *errors)
+/* What was made for one schedule, and where it stands in the request. */
+struct group {
+    size_t first, count;
+    struct schedule_put *put;
+};
+
+static void read_group(const struct submit *submit, const struct group *group, int64_t now_s,
+                       json_t *errors)
+{
+    const struct new_job *row = &submit->rows[group->first];
+    const struct submit_job *job = &submit->jobs[group->first];
+    struct plan plan = { .seed = 0 };
+
+    read_rule(submit, group->first, now_s, &plan, errors);
+    check_group(submit, group->first, group->count, errors);
+    *group->put = (struct schedule_put){
+        .name = row->name,
+        .project = row->project,
+        .user = row->user,
+        .spec = group_text(submit, group->first, group->count),
+        .rule = job->spec.schedule ? json_canonical(job->spec.schedule) : NULL,
+        .mark_utc = now_s,
+        .mark_local = CRON_NEVER,
+        .notify = job->notify,
+        .blobs = group_blobs(submit, group->first, group->count),
+        .paused = plan.paused,
+        .pause_after = plan.pause_after,
+        .keep = plan.keep,
+        .late_ms = plan.late_ms,
+    };
+}
+
+static void check_names(const struct group *groups, size_t count, json_t *errors)
 {
     struct map names = MAP_INIT_STR;
     struct err err = ERR_INIT;
 
     for (size_t i = 0; i < count; i++) {
-        if (map_put_str(&names, list[i].name, (void *)(uintptr_t)&list[i])) {
+        const struct schedule_put *put = groups[i].put;
+
+        if (map_put_str(&names, put->name, (void *)(uintptr_t)put)) {
             err_set(&err, FAULT_INVALID, "'%s' stands here twice; give each its own name",
-                    list[i].name);
-            add_error(errors, i, "/name", &err);
+                    put->name);
+            add_error(errors, groups[i].first, "/name", &err);
         }
     }
     map_fini(&names);
 }
 
-static void put_list_free(struct schedule_put *list, size_t count)
+struct putting {
+    struct schedule_put *list;
+    struct group *groups; /* of list */
+    size_t count;
+};
+
+static void putting_fini(struct putting *putting)
 {
-    for (size_t i = 0; i < count; i++)
-        free((void *)(uintptr_t)list[i].rule);
-    free(list);
+    for (size_t i = 0; i < putting->count; i++) {
+        free((void *)(uintptr_t)putting->list[i].rule);
+        free((void *)(uintptr_t)putting->list[i].spec);
+        free((void *)(uintptr_t)putting->list[i].blobs);
+    }
+    free(putting->list);
+    free(putting->groups);
+}
+
+static void read_all(const struct submit *submit, struct putting *out, json_t *errors)
+{
+    int64_t now_s = clock_wall_ms() / 1000;
+
+    out->list = xcalloc(submit->count, sizeof *out->list);
+    out->groups = xcalloc(submit->count, sizeof *out->groups);
+    for (size_t first = 0; first < submit->count; first += out->groups[out->count - 1].count) {
+        struct group *group = &out->groups[out->count];
+
+        *group = (struct group){ first, group_length(submit, first), &out->list[out->count] };
+        out->count++;
+        read_group(submit, group, now_s, errors);
+    }
+    check_names(out->groups, out->count, errors);
+}
+
+static int answer_added(struct request *request, const struct putting *putting)
+{
+    struct buf *out = &request->reply.body;
+    unsigned status = 200;
+
+    buf_puts(out, "{\"schedules\":[");
+    for (size_t i = 0; i < putting->count; i++) {
+        const struct schedule_put *put = &putting->list[i];
+
+        status = put->added ? 201 : status;
+        buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
+        buf_put_json(out, put->name);
+        put_i64(out, "version", put->version);
+        put_str(out, "result", put->added ? "added" : put->changed ? "changed" : "same");
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "]}");
+    return reply_body(request, status, NULL);
 }
 
 static int put_all(struct request *request, const struct submit *submit, struct err *err)
 {
-    struct buf *out = &request->reply.body;
-    struct schedule_put *list = xcalloc(submit->count, sizeof *list);
-    json_t *errors = json_array();
-    int64_t now_s = clock_wall_ms() / 1000;
-    unsigned status = 200;
-    int rc = 0;
+    own(putting_fini) struct putting putting = { .count = 0 };
+    own_json json_t *errors = json_array();
+    const json_t *first;
 
-    for (size_t i = 0; i < submit->count; i++) {
-        read_one(submit, i, now_s, &list[i], errors);
-        if (submit->jobs[i].spec.schedule)
-            list[i].rule = json_canonical(submit->jobs[i].spec.schedule);
+    read_all(submit, &putting, errors);
+    first = json_array_get(errors, 0);
+    if (first) {
+        request_extra(request, "errors", json_incref(errors));
+        return err_set(err, FAULT_INVALID, "%s: %s; nothing was added",
+                       json_string_value(json_object_get(first, "pointer")),
+                       json_string_value(json_object_get(first, "detail")));
     }
-    check_names(list, submit->count, errors);
-    if (json_array_size(errors) > 0)
-        rc = err_set(err, FAULT_INVALID, "%s: %s; nothing was added",
-                     json_string_value(json_object_get(json_array_get(errors, 0), "pointer")),
-                     json_string_value(json_object_get(json_array_get(errors, 0), "detail")));
-    else if (!submit->dry_run)
-        rc = store_schedule_put(request->api->store, list, submit->count, err);
-    buf_puts(out, "{\"schedules\":[");
-    for (size_t i = 0; rc == 0 && i < submit->count; i++) {
-        status = list[i].added ? 201 : status;
-        buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
-        buf_put_json(out, list[i].name);
-        put_i64(out, "version", list[i].version);
-        put_str(out, "result", list[i].added ? "added" : list[i].changed ? "changed" : "same");
-        buf_putc(out, '}');
-    }
-    buf_puts(out, "]}");
-    put_list_free(list, submit->count);
-    if (rc < 0 && json_array_size(errors) > 0)
-        request_extra(request, "errors", errors);
-    else
-        json_decref(errors);
-    return rc < 0 ? -1 : reply_body(request, status, NULL);
+    if (!submit->dry_run &&
+        store_schedule_put(request->api->store, putting.list, putting.count, err) < 0)
+        return -1;
+    return answer_added(request, &putting);
 }
 
 int schedules_add(struct request *request, struct err *err)
 {
     return request_submission(request, err) < 0 ? -1 : put_all(request, request->state, err);
+}
+
+/* A run's jobs: their ids follow each other. */
+static void put_jobs(struct buf *out, const char *key, int64_t first, int64_t count)
+{
+    buf_printf(out, ",\"%s\":[", key);
+    for (int64_t i = 0; first && i < count; i++)
+        buf_printf(out, "%s%" PRId64, i ? "," : "", first + i);
+    buf_putc(out, ']');
 }
 
 /* ---- one as JSON ----------------------------------------------------------------------------- */
@@ -208,6 +364,7 @@ static void put_last(struct buf *out, const struct schedule_row *row, const stru
         return;
     }
     buf_printf(out, ",\"last\":{\"job\":%" PRId64, row->last_job);
+    put_jobs(out, "jobs", row->last_job, row->last_jobs);
     put_seconds(out, "time", row->last_s, true);
     put_str(out, "state",
             row->last_state < 0 ? NULL : task_state_name((enum task_state)row->last_state));
@@ -221,6 +378,22 @@ static void put_credential(struct buf *out, struct broker *broker, int64_t id)
     own_str char *text = warning ? json_dumps(warning, JSON_COMPACT) : NULL;
 
     buf_printf(out, ",\"credential\":%s", text ? text : "null");
+}
+
+/* The first document, and those that run with it. */
+static void put_description(struct buf *out, const char *spec)
+{
+    own_json json_t *documents = *spec == '[' ? json_parse(spec, strlen(spec), NULL) : NULL;
+    own_str char *first = NULL, *rest = NULL;
+
+    if (!documents) {
+        buf_printf(out, ",\"description\":%s,\"with\":[]", spec);
+        return;
+    }
+    first = json_dumps(json_array_get(documents, 0), JSON_COMPACT);
+    json_array_remove(documents, 0);
+    rest = json_dumps(documents, JSON_COMPACT);
+    buf_printf(out, ",\"description\":%s,\"with\":%s", first ? first : "null", rest);
 }
 
 static void put_row(struct buf *out, const struct schedule_row *row, struct zones *zones)
@@ -255,7 +428,7 @@ static void put_row(struct buf *out, const struct schedule_row *row, struct zone
     put_credential(out, zones->broker, row->id);
     buf_printf(out, ",\"schedule\":%s", row->rule);
     if (row->spec)
-        buf_printf(out, ",\"description\":%s", row->spec);
+        put_description(out, row->spec);
     buf_putc(out, '}');
 }
 
@@ -412,7 +585,7 @@ int schedule_next(struct request *request, struct err *err)
 
 static bool put_firing(void *arg, const struct firing_row *row)
 {
-    static const char *const outcomes[] = { "fired", "skipped", "refused", "missed" };
+    static const char *const outcomes[] = { "fired", "skipped", "refused", "missed", "waiting" };
     struct listing *listing = arg;
     struct buf *out = &listing->request->reply.body;
     bool is_known = (size_t)row->outcome < array_len(outcomes);
@@ -426,6 +599,7 @@ static bool put_firing(void *arg, const struct firing_row *row)
     put_time(out, "at", row->at_ms);
     put_str(out, "outcome", is_known ? outcomes[row->outcome] : NULL);
     put_i64_or_null(out, "job", row->job, row->job != 0);
+    put_jobs(out, "jobs", row->job, row->jobs);
     put_str(out, "state", row->state < 0 ? NULL : task_state_name((enum task_state)row->state));
     put_time(out, "ended", row->job ? row->ended_ms : 0);
     buf_printf(out, ",\"manual\":%s,\"late\":%s", row->manual ? "true" : "false",
@@ -512,15 +686,21 @@ int schedule_resume(struct request *request, struct err *err)
 
 static int trigger_row(struct request *request, const struct schedule_row *row, struct err *err)
 {
-    int64_t job = 0;
+    struct open_most most = api_open_most(request->api, row->user);
+    struct firing_run run = { 0 };
+    json_t *jobs;
 
     if (api_user_may(request->api, row->user, row->project, err) < 0)
         return -1;
-    if (run_trigger(request->api->store, row, request->caller->user, clock_wall_ms() / 1000, &job,
-                    err) < 0)
+    if (run_trigger(request->api->store, row, request->caller->user, clock_wall_ms() / 1000, &most,
+                    &run, err) < 0)
         return -1;
-    return reply_json(request, 201,
-                      json_pack("{s:s, s:I}", "name", row->name, "job", (json_int_t)job));
+    jobs = json_array();
+    for (int64_t i = 0; i < run.jobs; i++)
+        json_array_append_new(jobs, json_integer(run.job + i));
+    return reply_json(
+        request, 201,
+        json_pack("{s:s, s:I, s:o}", "name", row->name, "job", (json_int_t)run.job, "jobs", jobs));
 }
 
 int schedule_trigger(struct request *request, struct err *err)

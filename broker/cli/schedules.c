@@ -37,6 +37,22 @@ int schedule_next_kept(struct cli *cli, const struct args *args, json_t **out, s
 
 /* ---- add ------------------------------------------------------------------------------------- */
 
+/* Documents without a schedule run with the one before them, which is of the same file. */
+static int check_files(const struct args *args, const struct drafts *drafts, struct err *err)
+{
+    for (size_t i = 0; i < drafts->count; i++) {
+        const struct draft *draft = &drafts->list[i];
+
+        if (draft->spec.schedule || (i > 0 && draft->source == draft[-1].source))
+            continue;
+        draft_fault(args, draft, "", "has no schedule",
+                    "say when it is to run, as in schedule: {cron: \"0 3 * * *\"}, in the first of "
+                    "the documents that run together");
+        return err_set(err, FAULT_INVALID, "the description has a fault; nothing was added");
+    }
+    return 0;
+}
+
 static int run_add(struct cli *cli, const struct args *args, struct err *err)
 {
     own_drafts struct drafts drafts = { .list = NULL };
@@ -46,6 +62,7 @@ static int run_add(struct cli *cli, const struct args *args, struct err *err)
     json_t *one;
 
     if (drafts_read(args, &drafts, err) < 0 || drafts_check(args, &drafts, err) < 0 ||
+        check_files(args, &drafts, err) < 0 ||
         submit_drafts_to(cli, args, &drafts, "/v1/schedules", &answer, err) < 0)
         return -1;
     list = json_object_get(answer, "schedules");
@@ -69,9 +86,10 @@ const struct command command_schedule_add = {
     .name = "add",
     .help = "add recurring jobs, or change them",
     .synopsis = "FILE...",
-    .text = "Adds the jobs of YAML files that have a `schedule:`, all or none.  Input files are "
-            "brought to the broker now, and each run gets them as they are now.  Adding a name "
-            "again makes a new version: runs keep the version that they began with.",
+    .text = "Adds the jobs of YAML files that have a `schedule:`, all or none; documents behind it "
+            "without one run together with it.  Input files are brought to the broker now, and "
+            "each run gets them as they are now.  Adding a name again makes a new version: runs "
+            "keep the version that they began with.",
     .example = "spillway schedule add nightly.yaml",
     .exits = "0 added, 2 wrong use, 6 no broker, 7 a fault in the description",
     .words = COMPLETES_FILE,
@@ -237,9 +255,24 @@ const struct command command_schedule_show = {
 
 /* ---- history --------------------------------------------------------------------------------- */
 
+/* "12", "12-14", "-": ids of one run follow each other. */
+static const char *jobs_text(const json_t *one, char *out, size_t size)
+{
+    long long first = (long long)field_int(one, "job");
+    size_t count = json_array_size(json_object_get(one, "jobs"));
+
+    if (!first)
+        return "-";
+    if (count > 1)
+        snprintf(out, size, "%lld-%lld", first, first + (long long)count - 1);
+    else
+        snprintf(out, size, "%lld", first);
+    return out;
+}
+
 static void put_firing(struct table *table, const json_t *one, int64_t now)
 {
-    char text[SHORT_BYTES];
+    char text[SHORT_BYTES], jobs[48];
     int64_t missed = field_int(one, "missed");
 
     table_cell(table, short_time(field_time(one, "time"), now, text, sizeof text));
@@ -247,10 +280,7 @@ static void put_firing(struct table *table, const json_t *one, int64_t now)
         table_cellf(table, "%s x%lld", field_text(one, "outcome"), (long long)missed);
     else
         table_cell(table, field_text(one, "outcome"));
-    if (field_int(one, "job"))
-        table_cellf(table, "%lld", (long long)field_int(one, "job"));
-    else
-        table_cell(table, "-");
+    table_cell(table, jobs_text(one, jobs, sizeof jobs));
     table_cell_styled(table, field_text(one, "state"), style_of_state(field_text(one, "state")));
     table_cellf(table, "%lld", (long long)field_int(one, "version"));
     table_cell(table, field_text(one, "why"));
@@ -259,7 +289,7 @@ static void put_firing(struct table *table, const json_t *one, int64_t now)
 static int run_history(struct cli *cli, const struct args *args, struct err *err)
 {
     static const struct column columns[] = {
-        { "TIME", true, false },   { "OUTCOME", false, false }, { "JOB", true, false },
+        { "TIME", true, false },   { "OUTCOME", false, false }, { "JOBS", true, false },
         { "STATE", false, false }, { "VERSION", true, false },  { "WHY", false, true },
         { NULL, false, false },
     };
@@ -297,7 +327,7 @@ const struct command command_schedule_history = {
     .name = "history",
     .help = "what it fired, skipped and missed, newest first",
     .synopsis = "[-n N] NAME",
-    .text = "Shows each instant with its job, the job's end, and the version that ran; `show "
+    .text = "Shows each instant with its jobs, how they ended, and the version that ran; `show "
             "--version N` has that version's inputs.",
     .options = history_options,
     .example = "spillway schedule history -n 30 nightly",
@@ -324,6 +354,7 @@ static int change_all(struct cli *cli, const struct args *args, const char *meth
         own_buf struct buf path = BUF_INIT(0);
         own_json json_t *answer = NULL;
         struct call call = { .method = method, .body = text };
+        char jobs[48];
 
         if (rc < 0)
             warn("%s", err->text);
@@ -336,7 +367,7 @@ static int change_all(struct cli *cli, const struct args *args, const char *meth
         }
         json_array_append(list, answer);
         if (!cli->json && field_int(answer, "job"))
-            printf("job %lld queued: %s\n", (long long)field_int(answer, "job"), args->words[i]);
+            printf("job %s queued: %s\n", jobs_text(answer, jobs, sizeof jobs), args->words[i]);
         else if (!cli->json)
             printf("schedule %s: %s\n", args->words[i], field_text(answer, "state"));
     }

@@ -15,6 +15,7 @@
 
 #define BATCH_MOST 400 /* instants in one transaction, but for the last schedule's */
 #define RETRY_S    2   /* after the store refused a batch */
+#define WAIT_S     15  /* after a user had too many open tasks */
 
 struct zone_use { /* one zone, shared by all schedules in it */
     struct zone *zone;
@@ -249,12 +250,14 @@ struct making { /* of one schedule */
     struct batch *batch;
     struct entry *entry;
     const struct plan_due *due;
-    int made;
-    struct err denied; /* its user may not use its project any more */
+    struct open_most most; /* of its user */
+    struct err denied;     /* its user may not use its project any more */
 };
 
-static void make_job(struct making *making, const struct schedule_row *row,
-                     const json_t *description, const struct cron_time *time)
+/* `before`: the instant that is dealt with before it. */
+static void make_run(struct making *making, const struct schedule_row *row,
+                     const json_t *description, const struct cron_time *time,
+                     const struct cron_mark *before)
 {
     struct entry *entry = making->entry;
     struct run_context context = { .project = row->project,
@@ -269,26 +272,35 @@ static void make_job(struct making *making, const struct schedule_row *row,
 
     batch->runs[batch->count - 1] = run;
     firing->why = shift_note(time->fit);
+    firing->before_utc = before->utc;
+    firing->before_local = before->local;
     if (description && run_make(description, &context, run, &err) == 0) {
-        firing->job = &run->job;
+        run->most = making->most;
+        firing->jobs = run->rows;
+        firing->job_count = run->count;
+        firing->most = &run->most;
     } else {
         log_error("schedule %s: %s", entry->name, err.text);
         firing->why = "its description is no longer understood; add it again";
     }
 }
 
-static bool make_jobs(void *arg, const struct schedule_row *row)
+static bool make_runs(void *arg, const struct schedule_row *row)
 {
     struct making *making = arg;
+    struct cron_mark before = making->entry->mark;
     own_json json_t *description = NULL;
 
-    if (making->hooks->may &&
-        !making->hooks->may(making->hooks->arg, row->user, row->project, &making->denied))
+    if (making->hooks->may && !making->hooks->may(making->hooks->arg, row->user, row->project,
+                                                  &making->most, &making->denied))
         return false;
     description = json_parse(row->spec, strlen(row->spec), NULL);
-    for (size_t i = 0; i < making->due->count; i++)
-        make_job(making, row, description, &making->due->fire[i]);
-    making->made = 1;
+    for (size_t i = 0; i < making->due->count; i++) {
+        const struct cron_time *time = &making->due->fire[i];
+
+        make_run(making, row, description, time, &before);
+        before = (struct cron_mark){ time->utc, time->local };
+    }
     return false;
 }
 
@@ -304,9 +316,12 @@ static int make_ready(struct agenda *agenda, struct entry *entry, int64_t now_s,
                       struct batch *batch, struct err *err)
 {
     struct plan_due due;
-    struct making making = {
-        .hooks = &agenda->hooks, .batch = batch, .entry = entry, .due = &due, .denied = ERR_INIT
-    };
+    struct making making = { .hooks = &agenda->hooks,
+                             .batch = batch,
+                             .entry = entry,
+                             .due = &due,
+                             .most = { -1, -1 },
+                             .denied = ERR_INIT };
     int rc = 0;
 
     plan_due(&entry->plan, entry->zone->zone, entry->mark, now_s, &due);
@@ -318,7 +333,7 @@ static int make_ready(struct agenda *agenda, struct entry *entry, int64_t now_s,
         firing->why = due.missed_more ? "and more before the last, not counted" : NULL;
     }
     if (due.count)
-        rc = store_schedule(agenda->store, entry->id, make_jobs, &making, err);
+        rc = store_schedule(agenda->store, entry->id, make_runs, &making, err);
     free(due.fire);
     batch_entry(batch, entry, due.mark);
     if (rc == 0 && making.denied.fault == FAULT_AUTH)
@@ -328,12 +343,12 @@ static int make_ready(struct agenda *agenda, struct entry *entry, int64_t now_s,
 
 /* ---- committing ------------------------------------------------------------------------------ */
 
-static void cancel_replaced(struct agenda *agenda, const struct firing *firing)
+static void cancel_run(struct agenda *agenda, const struct firing_run *run)
 {
     struct err err = ERR_INIT;
 
-    for (int i = 0; i < firing->cancel_count; i++) {
-        struct target target = { .job = firing->cancel[i], .index = -1 };
+    for (int64_t i = run->jobs - 1; i >= 0; i--) {
+        struct target target = { .job = run->job + i, .index = -1 };
 
         if (store_cancel(agenda->store, target, REASON_CANCELLED,
                          "its schedule's next run takes its place (overlap: replace)", &err) < 0)
@@ -341,28 +356,38 @@ static void cancel_replaced(struct agenda *agenda, const struct firing *firing)
     }
 }
 
+static void cancel_replaced(struct agenda *agenda, const struct firing *firing)
+{
+    for (int i = 0; i < firing->cancel_count; i++)
+        cancel_run(agenda, &firing->cancel[i]);
+}
+
 static void tell(const struct entry *entry, const struct firing *firing)
 {
     static const char *const words[] = { "fired", "skipped", "refused", "missed" };
 
+    if (firing->result == FIRING_WAITS && firing->refused.fault != FAULT_NONE)
+        log_info("schedule waits: name=%s instant=%lld %s", entry->name, (long long)firing->instant,
+                 firing->refused.text);
     if (firing->result != FIRING_DONE)
         return;
     if (firing->outcome == FIRING_FIRED)
         log_debug("schedule fired: name=%s instant=%lld job=%lld", entry->name,
-                  (long long)firing->instant, (long long)firing->job->id);
+                  (long long)firing->instant, (long long)firing->jobs[0].id);
     else
         log_warn("schedule %s: name=%s instant=%lld %s", words[firing->outcome], entry->name,
                  (long long)firing->instant, firing->why ? firing->why : "");
 }
 
 /* Entries are in the batch in the order of their firings. */
-static void settle_batch(struct agenda *agenda, struct batch *batch)
+static void settle_batch(struct agenda *agenda, struct batch *batch, int64_t now_s)
 {
     struct err err = ERR_INIT;
     size_t at = 0;
 
     for (size_t i = 0; i < batch->entry_count; i++) {
         struct entry *entry = batch->entries[i];
+        const struct firing *waits = NULL;
         int64_t id = entry->id;
         bool stale = false;
 
@@ -370,9 +395,14 @@ static void settle_batch(struct agenda *agenda, struct batch *batch)
             tell(entry, &batch->firings[at]);
             cancel_replaced(agenda, &batch->firings[at]);
             stale |= batch->firings[at].result == FIRING_STALE;
+            if (!waits && batch->firings[at].result == FIRING_WAITS)
+                waits = &batch->firings[at];
         }
-        entry->mark = batch->marks[i];
+        entry->mark =
+            waits ? (struct cron_mark){ waits->before_utc, waits->before_local } : batch->marks[i];
         queue(agenda, entry);
+        if (waits)
+            heap_put(&agenda->heap, &entry->item, now_s + WAIT_S);
         if (stale && agenda_reload(agenda, id, &err) < 0)
             log_error("schedule %lld: %s", (long long)id, err.text);
     }
@@ -401,7 +431,7 @@ int agenda_tick(struct agenda *agenda, int64_t now_s, struct err *err)
         try_again(agenda, &batch, now_s);
         return -1;
     }
-    settle_batch(agenda, &batch);
+    settle_batch(agenda, &batch, now_s);
     return agenda_next(agenda) <= now_s;
 }
 
@@ -412,6 +442,25 @@ struct asking {
     struct entry *entry;
     struct cron_time next;
 };
+
+static void add_class(struct coming_run *coming, const struct new_job *row)
+{
+    size_t at = 0;
+
+    while (at < coming->class_count && strcmp(coming->classes[at].class_key, row->class_key) != 0)
+        at++;
+    if (at == coming->class_count)
+        coming->classes[coming->class_count++] = (struct coming_class){ row->class_key, 0 };
+    coming->classes[at].tasks += row->tasks;
+}
+
+static bool waits_for_another(const struct job_spec *spec)
+{
+    for (size_t i = 0; i < spec->after_count; i++)
+        if (spec->after[i].name)
+            return true;
+    return false;
+}
 
 static bool tell_coming(void *arg, const struct schedule_row *row)
 {
@@ -424,14 +473,15 @@ static bool tell_coming(void *arg, const struct schedule_row *row)
                                    .zone = entry->zone->zone,
                                    .instant = asking->next.utc,
                                    .success_s = row->success_s };
-    own_run struct run run = { .text = NULL };
+    own_run struct run run = { .count = 0 };
     struct coming_run coming = { .at_ms = plan_start(&entry->plan, asking->next.utc) * 1000,
                                  .prepare_ms = entry->plan.prepare_ms };
 
     if (!description || run_make(description, &context, &run, NULL) < 0)
         return false; /* it is told of when it is due */
-    coming.tasks = run.job.tasks;
-    coming.class_key = run.class_key;
+    for (size_t i = 0; i < run.count; i++)
+        if (!waits_for_another(&run.list[i].spec))
+            add_class(&coming, &run.rows[i]);
     hooks->coming(hooks->arg, row->id, &coming);
     return false;
 }

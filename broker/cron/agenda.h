@@ -19,17 +19,23 @@ struct agenda;
 /* What became of a run, and whose it is; the strings live until the call returns. */
 typedef void agenda_ended(void *arg, const struct schedule_row *row, const struct ended_run *run);
 
-/* The next run of a schedule with `prepare:`. */
-struct coming_run {
-    int64_t at_ms, tasks;
-    int64_t prepare_ms; /* < 0: as long as a worker takes */
+/* The next run of a schedule with `prepare:`, as far as it waits for nothing else. */
+struct coming_class {
     const char *class_key;
+    int64_t tasks;
+};
+struct coming_run {
+    int64_t at_ms;
+    int64_t prepare_ms; /* < 0: as long as a worker takes */
+    struct coming_class classes[SCHEDULE_JOBS_MOST];
+    size_t class_count;
 };
 /* NULL: none comes.  The strings live until the call returns. */
 typedef void agenda_coming(void *arg, int64_t schedule, const struct coming_run *run);
-/* Whether the user may still make jobs of the project; FAULT_AUTH in *why: she may not, and the
- * schedule is paused. */
-typedef bool agenda_may(void *arg, const char *user, const char *project, struct err *why);
+/* Whether the user may still make jobs of the project, and how many open tasks she may have; `most`
+ * is "any number" before.  FAULT_AUTH in *why: she may not, and the schedule is paused. */
+typedef bool agenda_may(void *arg, const char *user, const char *project, struct open_most *most,
+                        struct err *why);
 /* Who is asked and told, from the functions below; NULL: nobody. */
 struct agenda_hooks {
     agenda_coming *coming;

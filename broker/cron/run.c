@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run.c - jobs of recurring descriptions. */
+/* run.c - the jobs of recurring descriptions. */
 #include "cron/run.h"
 
 #include <string.h>
@@ -9,16 +9,35 @@
 #include "conf/expand.h"
 #include "cron/civil.h"
 
+size_t run_documents(const json_t *description)
+{
+    return json_is_array(description) ? json_array_size(description) : json_is_object(description);
+}
+
+const json_t *run_document(const json_t *description, size_t number)
+{
+    if (json_is_array(description))
+        return json_array_get(description, number);
+    return number == 0 ? description : NULL;
+}
+
 void run_free(struct run *run)
 {
-    job_spec_free(&run->spec);
-    free(run->class_key);
-    free(run->text);
-    free(run->array);
+    for (size_t i = 0; i < run->count; i++) {
+        struct run_job *job = &run->list[i];
+
+        job_spec_free(&job->spec);
+        free(job->class_key);
+        free(job->text);
+        free(job->array);
+        free(job->notify);
+        free(job->blobs);
+    }
+    free(run->list);
+    free(run->rows);
     free(run->project);
     free(run->user);
-    free(run->blobs);
-    *run = (struct run){ .text = NULL };
+    *run = (struct run){ .count = 0 };
 }
 
 /* ---- the variables of a run ------------------------------------------------------------------ */
@@ -71,7 +90,7 @@ static json_t *describe(const json_t *description, const struct run_context *con
     return copy;
 }
 
-/* ---- the job --------------------------------------------------------------------------------- */
+/* ---- the jobs -------------------------------------------------------------------------------- */
 
 static const char **blobs_of(const struct job_spec *spec)
 {
@@ -87,35 +106,36 @@ static const char **blobs_of(const struct job_spec *spec)
     return blobs;
 }
 
-static void fill_job(struct run *run)
+static void fill_row(const struct run *run, const struct run_job *job, struct new_job *row)
 {
-    const struct job_spec *spec = &run->spec;
+    const struct job_spec *spec = &job->spec;
 
-    run->job = (struct new_job){ .name = spec->name,
-                                 .project = run->project,
-                                 .user = run->user,
-                                 .class_key = run->class_key,
-                                 .spec = run->text,
-                                 .priority = spec->priority,
-                                 .tasks = spec->array.size ? spec->array.size : 1,
-                                 .array_parallel = spec->array_parallel,
-                                 .deadline_ms = spec->deadline_ms,
-                                 .not_before_ms = spec->not_before_ms,
-                                 .array = run->array,
-                                 .hold = spec->hold,
-                                 .after = spec->after,
-                                 .after_count = spec->after_count,
-                                 .blobs = run->blobs };
+    *row = (struct new_job){ .name = spec->name,
+                             .project = run->project,
+                             .user = run->user,
+                             .class_key = job->class_key,
+                             .spec = job->text,
+                             .priority = spec->priority,
+                             .tasks = spec->array.size ? spec->array.size : 1,
+                             .array_parallel = spec->array_parallel,
+                             .deadline_ms = spec->deadline_ms,
+                             .not_before_ms = spec->not_before_ms,
+                             .array = job->array,
+                             .hold = spec->hold,
+                             .after = spec->after,
+                             .after_count = spec->after_count,
+                             .notify = job->notify,
+                             .blobs = job->blobs };
 }
 
-int run_make(const json_t *description, const struct run_context *context, struct run *out,
-             struct err *err)
+static int make_one(const json_t *document, const struct run_context *context, struct run *run,
+                    size_t number, struct err *err)
 {
-    own_json json_t *copy = describe(description, context);
-    own_run struct run run = { .text = NULL };
+    own_json json_t *copy = describe(document, context);
     struct problems problems = { .list = NULL };
+    struct run_job *job = &run->list[number];
 
-    if (job_spec_parse(copy, &run.spec, &problems) < 0) {
+    if (job_spec_parse(copy, &job->spec, &problems) < 0) {
         err_set(err, FAULT_INVALID, "its description is no longer understood: %s: %s",
                 problems.count ? problems.list[0].pointer : "",
                 problems.count ? problems.list[0].text : "");
@@ -123,15 +143,33 @@ int run_make(const json_t *description, const struct run_context *context, struc
         return -1;
     }
     problems_free(&problems);
-    run.project = xstrdup(context->project);
-    run.user = xstrdup(context->user);
-    run.class_key = job_class_key(&run.spec, run.project, run.user);
-    run.text = json_dumps(copy, JSON_COMPACT);
-    run.array = run.spec.array.size ? index_set_text(&run.spec.array) : NULL;
-    run.blobs = blobs_of(&run.spec);
-    fill_job(&run);
+    job->class_key = job_class_key(&job->spec, run->project, run->user);
+    job->text = json_dumps(copy, JSON_COMPACT);
+    job->array = job->spec.array.size ? index_set_text(&job->spec.array) : NULL;
+    job->blobs = blobs_of(&job->spec);
+    /* That of the first is told of the run as a whole. */
+    if (number > 0 && job->spec.notify)
+        job->notify = json_dumps(job->spec.notify, JSON_COMPACT);
+    fill_row(run, job, &run->rows[number]);
+    return 0;
+}
+
+int run_make(const json_t *description, const struct run_context *context, struct run *out,
+             struct err *err)
+{
+    own_run struct run run = { .project = xstrdup(context->project),
+                               .user = xstrdup(context->user) };
+
+    run.count = run_documents(description);
+    if (run.count < 1 || run.count > SCHEDULE_JOBS_MOST)
+        return err_set(err, FAULT_INVALID, "its description has %zu documents", run.count);
+    run.list = xcalloc(run.count, sizeof *run.list);
+    run.rows = xcalloc(run.count, sizeof *run.rows);
+    for (size_t i = 0; i < run.count; i++)
+        if (make_one(run_document(description, i), context, &run, i, err) < 0)
+            return -1;
     *out = run;
-    run = (struct run){ .text = NULL };
+    run = (struct run){ .count = 0 };
     return 0;
 }
 
@@ -173,7 +211,9 @@ static int trigger_made(struct store *store, const struct schedule_row *row, str
                              .version = row->version,
                              .instant = now_s,
                              .manual = true,
-                             .job = &run->job,
+                             .jobs = run->rows,
+                             .job_count = run->count,
+                             .most = &run->most,
                              .why = why };
 
     if (store_fire(store, &firing, 1, err) < 0)
@@ -183,7 +223,7 @@ static int trigger_made(struct store *store, const struct schedule_row *row, str
                        "'%s' has fired in this very second; try again in the next", row->name);
     if (firing.result == FIRING_STALE)
         return err_set(err, FAULT_CONFLICT, "'%s' was changed meanwhile; try again", row->name);
-    if (firing.outcome == FIRING_REFUSED) {
+    if (firing.result == FIRING_WAITS || firing.outcome == FIRING_REFUSED) {
         *err = firing.refused;
         return -1;
     }
@@ -191,22 +231,25 @@ static int trigger_made(struct store *store, const struct schedule_row *row, str
 }
 
 int run_trigger(struct store *store, const struct schedule_row *row, const char *by, int64_t now_s,
-                int64_t *job, struct err *err)
+                const struct open_most *most, struct firing_run *out, struct err *err)
 {
     own_json json_t *description = json_parse(row->spec, strlen(row->spec), err);
-    own_run struct run run = { .text = NULL };
+    own_run struct run run = { .count = 0 };
     own_zone struct zone *zone = NULL;
     struct run_context context = {
         .project = row->project, .user = row->user, .instant = now_s, .success_s = row->success_s
     };
 
     if (!description ||
-        zone_load(plan_zone(json_object_get(description, "schedule")), &zone, err) < 0)
+        zone_load(plan_zone(json_object_get(run_document(description, 0), "schedule")), &zone,
+                  err) < 0)
         return -1;
     context.zone = zone;
-    if (run_make(description, &context, &run, err) < 0 ||
-        trigger_made(store, row, &run, by, now_s, err) < 0)
+    if (run_make(description, &context, &run, err) < 0)
         return -1;
-    *job = run.job.id;
+    run.most = *most;
+    if (trigger_made(store, row, &run, by, now_s, err) < 0)
+        return -1;
+    *out = (struct firing_run){ run.rows[0].id, (int64_t)run.count };
     return 0;
 }

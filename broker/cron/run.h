@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run.h - from a schedule's description to the job of one instant. */
+/* run.h - from a schedule's description to the jobs of one instant.
+ *
+ * A description is one document, or a list of them: the first has the schedule, the others run with
+ * it and may wait for each other. */
 #ifndef SPILLWAY_CRON_RUN_H
 #define SPILLWAY_CRON_RUN_H
 
@@ -11,12 +14,22 @@
 #include "cron/plan.h"
 #include "store/schedules.h"
 
-/* A job and all that it points to. */
-struct run {
+/* Its documents; NULL: no such one. */
+const json_t *run_document(const json_t *description, size_t number);
+size_t run_documents(const json_t *description);
+
+/* What the row of one job points to. */
+struct run_job {
     struct job_spec spec;
-    char *class_key, *text, *array, *project, *user;
+    char *class_key, *text, *array, *notify;
     const char **blobs; /* NULL-terminated, or NULL */
-    struct new_job job;
+};
+struct run {
+    struct run_job *list;
+    struct new_job *rows; /* point into `list` */
+    size_t count;
+    char *project, *user;
+    struct open_most most; /* how many tasks its user may have open; the caller's to fill in */
 };
 void run_free(struct run *run);
 #define own_run own(run_free)
@@ -26,7 +39,7 @@ struct run_context {
     const struct zone *zone;
     int64_t instant, success_s; /* success_s: of the last run that succeeded; 0: none */
 };
-/* The description without its schedule, {scheduled_time} and {previous_success} put in: RFC 3339 by
+/* The documents without the schedule, {scheduled_time} and {previous_success} put in: RFC 3339 by
  * the schedule's own clock, "" for none.  Pure. */
 int run_make(const json_t *description, const struct run_context *context, struct run *out,
              struct err *err);
@@ -34,8 +47,8 @@ int run_make(const json_t *description, const struct run_context *context, struc
 /* What is done about an instant, with a `struct plan` as `arg`; `firing_decide` of the store. */
 enum firing_action run_decide(void *arg, const struct firing_state *state, const char **why);
 
-/* Fire once, now, whatever the rule says; also when paused. */
+/* Fire once, now, whatever the rule says; also when paused.  `most`: of its user. */
 int run_trigger(struct store *store, const struct schedule_row *row, const char *by, int64_t now_s,
-                int64_t *job, struct err *err);
+                const struct open_most *most, struct firing_run *out, struct err *err);
 
 #endif

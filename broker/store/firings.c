@@ -1,55 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* firings.c - what schedules fire: a row for each instant, made together with its job.
+/* firings.c - what schedules fire: a row for each instant, made together with its jobs.
  *
- * Whether a run has ended is read from its job, which is the truth; `ended` and `state` of a firing
- * are the copy that outlives the job.  A run that was ended, counted and then retried by hand is
+ * Whether a run has ended is read from its jobs, which are the truth; `ended` and `state` of a
+ * firing are the copy that outlives them.  A run that was ended, counted and then retried by hand is
  * looked at again when the next one is due. */
 #include "store/notices_tx.h"
 #include "store/schedules.h"
 
+_Static_assert(FIRING_MISSED == 3 && FIRING_WAITING == 4 && TASK_FAILED == 7 &&
+                   REASON_DEPENDENCY == 5,
+               "numbers stand in statements below");
 static const char GET_SCHEDULE[] =
     "SELECT version, paused, keep, user, project, name, failures, success, pause_after, notify "
     "FROM schedules WHERE id = ?";
 static const char FIND[] = "SELECT outcome FROM firings WHERE schedule = ? AND instant = ?";
+/* `late` stays: a run that waited was told of already. */
 static const char ADD[] =
-    "INSERT OR REPLACE INTO firings (schedule, instant, version, at, job, outcome, manual, ended,"
-    " state, late, missed, missed_first, why) VALUES (?,?,?,?,?,?,?,?,-1,0,?,?,?)";
+    "INSERT INTO firings (schedule, instant, version, at, job, jobs, outcome, manual, ended, state,"
+    " late, missed, missed_first, why) VALUES (?,?,?,?,?,?,?,?,?,-1,0,?,?,?) "
+    "ON CONFLICT (schedule, instant) DO UPDATE SET version = excluded.version, at = excluded.at,"
+    " job = excluded.job, jobs = excluded.jobs, outcome = excluded.outcome,"
+    " manual = excluded.manual, ended = excluded.ended, state = -1, missed = excluded.missed,"
+    " missed_first = excluded.missed_first, why = excluded.why";
+/* What waited, or was missed, before more was missed. */
+static const char DROP_PASSED[] = "DELETE FROM firings WHERE schedule = ?1 AND outcome IN (3, 4) "
+                                  "AND instant >= ?2 AND instant < ?3";
 static const char MOVE_MARK[] = "UPDATE schedules SET mark_utc = ?2, mark_local = ?3 WHERE id = ?1";
 static const char DROP_OLD[] =
     "DELETE FROM firings WHERE schedule = ?1 AND ended > 0 AND instant < (SELECT instant FROM "
     "firings WHERE schedule = ?1 ORDER BY instant DESC LIMIT 1 OFFSET ?2)";
+
+/* The jobs of a run.  One that waited for another of its run to end otherwise never ran and does not
+ * count: what is to be done after a failure is no fault where there was none. */
+#define OF_RUN "j.id BETWEEN f.job AND f.job + f.jobs - 1"
+#define COUNTS                                                                          \
+    "NOT (j.rest_state = 7 AND j.rest_reason = 5 AND j.task_rows = 0 AND j.id > f.job " \
+    "AND EXISTS (SELECT 1 FROM dependencies d WHERE d.job = j.id "                      \
+    "AND d.on_job BETWEEN f.job AND f.job + f.jobs - 1))"
+#define SUMS                                                                          \
+    "ifnull(sum(j.tasks) FILTER (WHERE " COUNTS "), 0), ifnull(sum(j.succeeded), 0)," \
+    " ifnull(sum(j.failed) FILTER (WHERE " COUNTS "), 0), ifnull(sum(j.cancelled), 0)"
 static const char RUNS[] =
-    "SELECT f.job, j.done + j.leased + j.running FROM firings f JOIN jobs j ON j.id = f.job "
-    "WHERE f.schedule = ? AND f.ended = 0 AND j.finished = 0 ORDER BY f.instant DESC LIMIT ?";
+    "SELECT f.job, f.jobs, sum(j.done + j.leased + j.running) FROM firings f JOIN jobs j ON " OF_RUN
+    " WHERE f.schedule = ? AND f.ended = 0 AND f.job > 0 GROUP BY f.instant "
+    "HAVING min(j.finished) = 0 ORDER BY f.instant DESC LIMIT ?";
 static const char LAST_RUN[] =
-    "SELECT f.instant, f.job, f.state, f.ended, j.finished, j.tasks, j.succeeded, j.failed "
-    "FROM firings f LEFT JOIN jobs j ON j.id = f.job WHERE f.schedule = ? AND f.job > 0 "
-    "ORDER BY f.instant DESC LIMIT 1";
+    "SELECT f.instant, f.job, f.state, f.ended,"
+    " CASE WHEN min(j.finished) > 0 THEN max(j.finished) ELSE 0 END, " SUMS
+    " FROM (SELECT * FROM firings WHERE schedule = ? AND job > 0 ORDER BY instant DESC LIMIT 1) f "
+    "LEFT JOIN jobs j ON " OF_RUN " GROUP BY f.instant";
 static const char END_RUN[] =
     "UPDATE firings SET ended = ?3, state = ?4 WHERE schedule = ?1 AND instant = ?2";
 static const char COUNT_RUN[] = "UPDATE schedules SET failures = ?2, success = ?3 WHERE id = ?1";
 static const char PAUSE[] = "UPDATE schedules SET paused = ?2, paused_why = ?3 WHERE id = ?1";
+#define HAS_OPEN "EXISTS (SELECT 1 FROM jobs j WHERE " OF_RUN " AND j.finished = 0)"
+#define IS_ENDED "f.ended = 0 AND f.job > 0 AND NOT " HAS_OPEN
+#define IS_LATE                                                                           \
+    "f.ended = 0 AND f.late = 0 AND s.late_ms > 0 AND f.instant * 1000 + s.late_ms < ?1 " \
+    "AND (f.job = 0 OR " HAS_OPEN ") AND NOT EXISTS (SELECT 1 FROM jobs j WHERE " OF_RUN  \
+    " AND j.done + j.leased + j.running > 0)"
 static const char HAS_ENDED[] =
-    "SELECT 1 FROM firings f LEFT JOIN jobs j ON j.id = f.job JOIN schedules s "
-    "ON s.id = f.schedule WHERE f.ended = 0 AND f.job > 0 AND (j.id IS NULL OR j.finished > 0 OR "
-    "(s.late_ms > 0 AND f.late = 0 AND f.instant * 1000 + s.late_ms < ?1 AND j.done + j.leased + "
-    "j.running = 0)"
-    ") LIMIT 1";
+    "SELECT 1 FROM firings f JOIN schedules s ON s.id = f.schedule WHERE f.ended = 0 "
+    "AND ((" IS_ENDED ") OR (" IS_LATE ")) LIMIT 1";
 static const char LIST_ENDED[] =
-    "SELECT f.schedule, f.instant, f.job, ifnull(j.finished, ?1), ifnull(j.tasks, 0),"
-    " ifnull(j.succeeded, 0), ifnull(j.failed, 0), ifnull(j.cancelled, 0) FROM firings f LEFT JOIN "
-    "jobs j ON j.id = f.job "
-    "WHERE f.ended = 0 AND f.job > 0 AND (j.id IS NULL OR j.finished > 0) "
-    "ORDER BY f.instant LIMIT ?2";
+    "SELECT f.schedule, f.instant, f.job, ifnull(max(j.finished), ?1), " SUMS
+    " FROM firings f LEFT JOIN jobs j ON " OF_RUN " WHERE " IS_ENDED
+    " GROUP BY f.schedule, f.instant ORDER BY f.instant LIMIT ?2";
 static const char LIST_LATE[] =
-    "SELECT f.schedule, f.instant, f.job FROM firings f JOIN jobs j ON j.id = f.job JOIN schedules "
-    "s ON s.id = f.schedule WHERE f.ended = 0 AND f.job > 0 AND f.late = 0 AND s.late_ms > 0 AND "
-    "f.instant * 1000 + s.late_ms < ?1 AND j.finished = 0 AND "
-    "j.done + j.leased + j.running = 0 "
-    "ORDER BY f.instant LIMIT ?2";
+    "SELECT f.schedule, f.instant, f.job FROM firings f JOIN schedules s ON s.id = f.schedule "
+    "WHERE " IS_LATE " ORDER BY f.instant LIMIT ?2";
 static const char SET_LATE[] = "UPDATE firings SET late = 1 WHERE schedule = ? AND instant = ?";
 static const char LIST[] =
-    "SELECT instant, version, at, job, outcome, manual, late, ended, state, missed, missed_first,"
+    "SELECT instant, version, at, job, jobs, outcome, manual, late, ended, state, missed, "
+    "missed_first,"
     " why FROM firings WHERE schedule = ? AND instant < ? ORDER BY instant DESC LIMIT ?";
 
 /* A schedule's row within the transaction; strings live as long as that. */
@@ -136,7 +159,7 @@ static int run_end(struct tx *tx, struct owner *owner, struct ended_run *run, in
     return db_run(tx->db, err, COUNT_RUN, "iii", owner->id, owner->failures, owner->success_s);
 }
 
-/* The last run; when its job has ended, or ended otherwise since (a retry by hand), that is noted.
+/* The last run; when its jobs have ended, or ended otherwise since (a retry by hand), that is noted.
  */
 static int last_run(struct tx *tx, struct owner *owner, struct firing_state *state, struct err *err)
 {
@@ -170,8 +193,8 @@ static int runs_read(struct tx *tx, struct owner *owner, struct firing_state *ou
     int rc;
 
     while ((rc = db_step(tx->db, stmt, err)) > 0) {
-        out->runs[out->active++] = col_int(stmt, 0);
-        out->waiting += col_int(stmt, 1) == 0;
+        out->runs[out->active++] = (struct firing_run){ col_int(stmt, 0), col_int(stmt, 1) };
+        out->waiting += col_int(stmt, 2) == 0;
     }
     if (rc < 0)
         return -1;
@@ -186,22 +209,45 @@ struct fire_op {
     size_t count;
 };
 
-/* The job waits for these, besides what its description says. */
-static void depend(struct tx *tx, struct new_job *job, const int64_t *on, int count,
+/* The job waits for all jobs of these runs, besides what its description says. */
+static void depend(struct tx *tx, struct new_job *job, const struct firing_run *runs, int count,
                    enum on_outcome outcome)
 {
-    struct dependency *after =
-        arena_alloc(&tx->arena, (job->after_count + (size_t)count) * sizeof *after);
+    size_t more = 0, at = job->after_count;
+    struct dependency *after;
 
-    if (job->after_count)
-        memcpy(after, job->after, job->after_count * sizeof *after);
     for (int i = 0; i < count; i++)
-        after[job->after_count + (size_t)i] = (struct dependency){ .job = on[i], .on = outcome };
+        more += (size_t)runs[i].jobs;
+    after = arena_alloc(&tx->arena, (at + more + 1) * sizeof *after);
+    if (at)
+        memcpy(after, job->after, at * sizeof *after);
+    for (int i = 0; i < count; i++)
+        for (int64_t k = 0; k < runs[i].jobs; k++)
+            after[at++] = (struct dependency){ .job = runs[i].job + k, .on = outcome };
     job->after = after;
-    job->after_count += (size_t)count;
+    job->after_count = at;
 }
 
-static bool arrange(struct tx *tx, struct firing *firing, const struct firing_state *state)
+static bool is_first(const struct new_job *job)
+{
+    for (size_t i = 0; i < job->after_count; i++)
+        if (job->after[i].name)
+            return false;
+    return true;
+}
+
+/* The rest of a run comes after its first jobs; but where those fail, what runs after a failure
+ * would, so a success is waited for by all. */
+static void wait_for(struct tx *tx, struct submission *submission, const struct firing_run *runs,
+                     int count, enum on_outcome outcome)
+{
+    for (size_t i = 0; i < submission->count; i++)
+        if (outcome == ON_SUCCESS || is_first(&submission->jobs[i]))
+            depend(tx, &submission->jobs[i], runs, count, outcome);
+}
+
+static bool arrange(struct tx *tx, struct firing *firing, const struct firing_state *state,
+                    struct submission *submission)
 {
     enum firing_action action =
         firing->decide ? firing->decide(firing->arg, state, &firing->why) : FIRING_GO;
@@ -212,13 +258,13 @@ static bool arrange(struct tx *tx, struct firing *firing, const struct firing_st
     case FIRING_SKIP:
         return false;
     case FIRING_BEHIND:
-        depend(tx, firing->job, state->runs, state->active > 0, ON_ANY);
+        wait_for(tx, submission, state->runs, state->active > 0, ON_ANY);
         break;
     case FIRING_BEHIND_SUCCESS:
-        depend(tx, firing->job, state->runs, state->active > 0, ON_SUCCESS);
+        wait_for(tx, submission, state->runs, state->active > 0, ON_SUCCESS);
         break;
     case FIRING_REPLACE:
-        depend(tx, firing->job, state->runs, state->active, ON_ANY);
+        wait_for(tx, submission, state->runs, state->active, ON_ANY);
         firing->cancel_count = state->active;
         memcpy(firing->cancel, state->runs, (size_t)state->active * sizeof state->runs[0]);
         break;
@@ -227,26 +273,35 @@ static bool arrange(struct tx *tx, struct firing *firing, const struct firing_st
 }
 
 /* FIRING_FIRED, or why no job was made; -1: the database's fault. */
-static int make_job(struct tx *tx, struct owner *owner, struct firing *firing, struct err *err)
+static int make_jobs(struct tx *tx, struct owner *owner, struct firing *firing, struct err *err)
 {
     struct firing_state state = { 0 };
-    struct submission submission = { .jobs = firing->job, .count = 1, .user = owner->user };
+    size_t bytes = firing->job_count * sizeof *firing->jobs;
+    struct submission submission = { .count = firing->job_count,
+                                     .user = owner->user,
+                                     .most = firing->most };
 
-    if (!firing->job)
+    if (!firing->jobs)
         return firing->missed ? FIRING_MISSED : FIRING_REFUSED;
     if (runs_read(tx, owner, &state, err) < 0)
         return -1;
-    if (!arrange(tx, firing, &state))
+    /* A copy, since what they wait for is of this transaction. */
+    submission.jobs = arena_alloc(&tx->arena, bytes);
+    memcpy(submission.jobs, firing->jobs, bytes);
+    if (!arrange(tx, firing, &state, &submission))
         return FIRING_SKIPPED;
-    if (tx_submit(tx, &submission, &firing->refused) == 0)
+    if (tx_submit(tx, &submission, &firing->refused) == 0) {
+        for (size_t i = 0; i < firing->job_count; i++)
+            firing->jobs[i].id = submission.jobs[i].id;
         return FIRING_FIRED;
+    }
     if (tx->db->trouble) {
         *err = firing->refused;
         return -1;
     }
     firing->cancel_count = 0;
     firing->why = firing->refused.text;
-    return FIRING_REFUSED;
+    return firing->refused.fault == FAULT_THROTTLED ? FIRING_WAITING : FIRING_REFUSED;
 }
 
 /* A run that could not even be queued has failed. */
@@ -267,9 +322,10 @@ static int tell_refused(struct tx *tx, const struct owner *owner, const struct f
 static int record(struct tx *tx, const struct owner *owner, struct firing *firing, struct err *err)
 {
     static const char *const kinds[] = { "schedule.fired", "schedule.skipped", "schedule.refused",
-                                         "schedule.missed" };
+                                         "schedule.missed", "schedule.waiting" };
     bool fired = firing->outcome == FIRING_FIRED;
-    int64_t job = fired ? firing->job->id : 0;
+    bool is_open = fired || firing->outcome == FIRING_WAITING;
+    int64_t job = fired ? firing->jobs[0].id : 0;
     struct event_row event = { .kind = kinds[firing->outcome],
                                .job = job,
                                .index = -1,
@@ -278,9 +334,13 @@ static int record(struct tx *tx, const struct owner *owner, struct firing *firin
 
     event.detail =
         firing->why ? arena_printf(&tx->arena, "%s: %s", owner->name, firing->why) : owner->name;
-    if (db_run(tx->db, err, ADD, "iiiiiiiiiit", owner->id, firing->instant, (int64_t)owner->version,
-               tx->now_ms, job, (int64_t)firing->outcome, (int64_t)firing->manual,
-               fired ? 0 : tx->now_ms, firing->missed, firing->missed_first, firing->why) < 0)
+    if (firing->missed && db_run(tx->db, err, DROP_PASSED, "iii", owner->id, firing->missed_first,
+                                 firing->instant) < 0)
+        return -1;
+    if (db_run(tx->db, err, ADD, "iiiiiiiiiiit", owner->id, firing->instant,
+               (int64_t)owner->version, tx->now_ms, job, fired ? (int64_t)firing->job_count : 0,
+               (int64_t)firing->outcome, (int64_t)firing->manual, is_open ? 0 : tx->now_ms,
+               firing->missed, firing->missed_first, firing->why) < 0)
         return -1;
     if (!firing->manual &&
         db_run(tx->db, err, MOVE_MARK, "iii", owner->id, firing->mark_utc, firing->mark_local) < 0)
@@ -292,18 +352,32 @@ static int record(struct tx *tx, const struct owner *owner, struct firing *firin
 }
 
 /* What was only missed may still fire: its time came again, the clock having been set back. */
-static int is_done(struct tx *tx, const struct firing *firing, struct err *err)
+static bool is_done(const struct firing *firing, int64_t known)
 {
-    int64_t outcome = -1;
+    if (known == FIRING_MISSED)
+        return !firing->jobs;
+    return known >= 0 && known != FIRING_WAITING;
+}
 
-    if (db_int(tx->db, -1, &outcome, err, FIND, "ii", firing->schedule, firing->instant) < 0)
-        return -1;
-    return outcome >= 0 && (outcome != FIRING_MISSED || !firing->job);
+/* The mark stays before it, so that it is due again, after a restart too. */
+static int wait_longer(struct tx *tx, const struct owner *owner, struct firing *firing,
+                       int64_t known, struct err *err)
+{
+    firing->result = FIRING_WAITS;
+    if (firing->manual)
+        return 0;
+    firing->mark_utc = firing->before_utc;
+    firing->mark_local = firing->before_local;
+    if (known == FIRING_WAITING)
+        return db_run(tx->db, err, MOVE_MARK, "iii", owner->id, firing->mark_utc,
+                      firing->mark_local);
+    return record(tx, owner, firing, err);
 }
 
 static int fire_one(struct tx *tx, struct firing *firing, struct err *err)
 {
     struct owner owner;
+    int64_t known = -1;
     int rc = owner_read(tx, firing->schedule, &owner, err);
 
     firing->result = FIRING_STALE;
@@ -311,33 +385,41 @@ static int fire_one(struct tx *tx, struct firing *firing, struct err *err)
         return rc < 0 ? -1 : 0;
     if (owner.version != firing->version || (owner.paused != SCHEDULE_RUNS && !firing->manual))
         return 0;
-    if ((rc = is_done(tx, firing, err)) < 0)
+    if (db_int(tx->db, -1, &known, err, FIND, "ii", firing->schedule, firing->instant) < 0)
         return -1;
-    if (rc > 0) {
+    if (is_done(firing, known)) {
         firing->result = FIRING_ALREADY;
         if (firing->manual)
             return 0;
         return db_run(tx->db, err, MOVE_MARK, "iii", owner.id, firing->mark_utc,
                       firing->mark_local);
     }
-    if ((rc = make_job(tx, &owner, firing, err)) < 0)
+    if ((rc = make_jobs(tx, &owner, firing, err)) < 0)
         return -1;
     firing->result = FIRING_DONE;
     firing->outcome = (enum firing_outcome)rc;
+    if (rc == FIRING_WAITING)
+        return wait_longer(tx, &owner, firing, known, err);
     return record(tx, &owner, firing, err);
 }
 
 static int64_t fire_apply(struct tx *tx, struct op *op, struct err *err)
 {
     struct fire_op *fire = (struct fire_op *)op;
+    int64_t waits = 0; /* the schedule whose next has to wait */
 
     for (size_t i = 0; i < fire->count; i++) {
         struct firing *firing = &fire->list[i];
 
         firing->cancel_count = 0;
         firing->refused = (struct err)ERR_INIT;
+        firing->result = FIRING_WAITS;
+        if (firing->schedule == waits)
+            continue;
         if (fire_one(tx, firing, err) < 0)
             return -1;
+        if (firing->result == FIRING_WAITS)
+            waits = firing->schedule;
     }
     return 0;
 }
@@ -527,14 +609,15 @@ int store_firings(struct store *store, int64_t schedule, int64_t before, int64_t
             .version = (int)col_int(stmt, 1),
             .at_ms = col_int(stmt, 2),
             .job = col_int(stmt, 3),
-            .outcome = (enum firing_outcome)col_int(stmt, 4),
-            .manual = col_int(stmt, 5) != 0,
-            .late = col_int(stmt, 6) != 0,
-            .ended_ms = col_int(stmt, 7),
-            .state = (int)col_int(stmt, 8),
-            .missed = col_int(stmt, 9),
-            .missed_first = col_int(stmt, 10),
-            .why = col_text(stmt, 11),
+            .jobs = col_int(stmt, 4),
+            .outcome = (enum firing_outcome)col_int(stmt, 5),
+            .manual = col_int(stmt, 6) != 0,
+            .late = col_int(stmt, 7) != 0,
+            .ended_ms = col_int(stmt, 8),
+            .state = (int)col_int(stmt, 9),
+            .missed = col_int(stmt, 10),
+            .missed_first = col_int(stmt, 11),
+            .why = col_text(stmt, 12),
         };
 
         if (!each(arg, &row))

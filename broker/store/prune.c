@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "store/internal.h"
+#include "store/schedules.h"
 
 #define SLICE_JOBS  100
 #define SLICE_ROWS  2000 /* attempts, or tasks, or events, in one transaction */
@@ -19,15 +20,20 @@
 #define UPLOAD_MS   ((int64_t)7 * 86400 * 1000) /* an upload that nobody goes on with */
 #define LEFTOVER_MS ((int64_t)3600 * 1000)      /* a file without a row may just be on its way */
 
+_Static_assert(SCHEDULE_JOBS_MOST == 64, "it stands in IS_OF_OPEN_RUN");
+/* Its schedule has not yet noted how its run ended. */
+#define IS_OF_OPEN_RUN                                                                       \
+    "EXISTS (SELECT 1 FROM firings f WHERE f.ended = 0 AND f.job > 0 AND f.job <= j.id AND " \
+    "f.job > j.id - 64 AND f.job + f.jobs > j.id)"
 static const char DUE_JOBS[] =
     "SELECT j.id, j.finished FROM jobs j WHERE j.finished > 0 AND j.finished < ?1 "
     "AND (j.finished, j.id) > (?2, ?3) AND NOT EXISTS (SELECT 1 FROM dependencies d "
-    "JOIN jobs w ON w.id = d.job WHERE d.on_job = j.id AND w.finished = 0) "
-    "ORDER BY j.finished, j.id LIMIT ?4";
+    "JOIN jobs w ON w.id = d.job WHERE d.on_job = j.id AND w.finished = 0) AND NOT " IS_OF_OPEN_RUN
+    " ORDER BY j.finished, j.id LIMIT ?4";
 static const char STILL_DUE[] =
     "SELECT 1 FROM jobs j WHERE j.id = ?1 AND j.finished > 0 AND j.finished < ?2 "
     "AND NOT EXISTS (SELECT 1 FROM dependencies d JOIN jobs w ON w.id = d.job "
-    "WHERE d.on_job = j.id AND w.finished = 0)";
+    "WHERE d.on_job = j.id AND w.finished = 0) AND NOT " IS_OF_OPEN_RUN;
 static const char MARK_JOB[] = "UPDATE jobs SET pruning = 1 WHERE id = ?";
 static const char LAST_OF_SLICE[] =
     "SELECT max(id) FROM (SELECT id FROM attempts WHERE job = ? ORDER BY id LIMIT ?)";

@@ -31,6 +31,9 @@ static const char PAUSE[] =
 static const char WHO[] = "SELECT name, project, user FROM schedules WHERE id = ?";
 static const char DENIED[] =
     "SELECT name, project, user, notify, failures FROM schedules WHERE id = ? AND paused = 0";
+/* What waited for room when the schedule was paused, or got another rule. */
+static const char END_WAITING[] = "UPDATE firings SET outcome = ?2, ended = ?3 "
+                                  "WHERE schedule = ?1 AND outcome = ?4";
 static const char DROP_FIRINGS[] = "DELETE FROM firings WHERE schedule = ?";
 static const char DROP_VERSIONS[] = "DELETE FROM schedule_versions WHERE schedule = ?";
 static const char DROP[] = "DELETE FROM schedules WHERE id = ?";
@@ -41,7 +44,7 @@ static const char GET_SPEC[] =
 #define COLUMNS                                                                                 \
     "SELECT s.id, s.name, s.project, s.user, s.version, s.created, s.updated, s.paused,"        \
     " s.paused_why, s.mark_utc, s.mark_local, s.failures, s.success, s.rule, l.instant, l.job," \
-    " l.state, l.at"
+    " l.jobs, l.state, l.at"
 #define FROM_LAST \
     " FROM schedules s LEFT JOIN firings l ON l.schedule = s.id AND l.instant = " LAST_RUN
 static const char LIST[] = COLUMNS ", NULL" FROM_LAST " WHERE s.id > ? ORDER BY s.id";
@@ -96,6 +99,15 @@ static int add(struct tx *tx, struct schedule_put *put, struct err *err)
     return tell(tx, "schedule.added", put->user, put->project, put->name, err);
 }
 
+/* It goes on from here; instants that waited are passed over. */
+static int move_mark(struct tx *tx, int64_t id, int64_t utc, int64_t local, struct err *err)
+{
+    if (db_run(tx->db, err, END_WAITING, "iiii", id, (int64_t)FIRING_SKIPPED, tx->now_ms,
+               (int64_t)FIRING_WAITING) < 0)
+        return -1;
+    return db_run(tx->db, err, MOVE_MARK, "iii", id, utc, local);
+}
+
 /* A new rule goes on from now; the mark stays when only the job was edited. */
 static int change(struct tx *tx, struct schedule_put *put, bool new_rule, struct err *err)
 {
@@ -107,8 +119,7 @@ static int change(struct tx *tx, struct schedule_put *put, bool new_rule, struct
         db_run(tx->db, err, DROP_IDLE_VERSIONS, "ii", put->id, (int64_t)put->version) < 0 ||
         db_run(tx->db, err, DROP_BLOBS, "i", put->id) < 0)
         return -1;
-    if (new_rule &&
-        db_run(tx->db, err, MOVE_MARK, "iii", put->id, put->mark_utc, put->mark_local) < 0)
+    if (new_rule && move_mark(tx, put->id, put->mark_utc, put->mark_local, err) < 0)
         return -1;
     return tell(tx, "schedule.changed", put->user, put->project, put->name, err);
 }
@@ -217,8 +228,7 @@ static int64_t pause_apply(struct tx *tx, struct op *op, struct err *err)
     if (db_run(tx->db, err, PAUSE, "iit", change->id, (int64_t)change->paused,
                runs ? NULL : change->why) < 0)
         return -1;
-    if (runs &&
-        db_run(tx->db, err, MOVE_MARK, "iii", change->id, change->mark_utc, change->mark_local) < 0)
+    if (runs && move_mark(tx, change->id, change->mark_utc, change->mark_local, err) < 0)
         return -1;
     detail = change->why ? arena_printf(&tx->arena, "%s: %s", name, change->why) : name;
     return tell(tx, runs ? "schedule.resumed" : "schedule.paused", user, project, detail, err);
@@ -331,9 +341,10 @@ static void row_read(sqlite3_stmt *stmt, struct schedule_row *out)
         .rule = col_text(stmt, 13),
         .last_s = col_int(stmt, 14),
         .last_job = col_int(stmt, 15),
-        .last_state = sqlite3_column_type(stmt, 16) == SQLITE_NULL ? -1 : (int)col_int(stmt, 16),
-        .last_at_ms = col_int(stmt, 17),
-        .spec = col_text(stmt, 18),
+        .last_jobs = col_int(stmt, 16),
+        .last_state = sqlite3_column_type(stmt, 17) == SQLITE_NULL ? -1 : (int)col_int(stmt, 17),
+        .last_at_ms = col_int(stmt, 18),
+        .spec = col_text(stmt, 19),
     };
 }
 

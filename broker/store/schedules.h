@@ -12,6 +12,7 @@
 
 #define SCHEDULE_NAME_MOST   128
 #define SCHEDULE_ACTIVE_MOST 64   /* runs not ended that a decision is shown */
+#define SCHEDULE_JOBS_MOST   64   /* in one run: the documents of a description */
 #define SCHEDULE_KEEP        1000 /* firings kept when the description does not say */
 #define SCHEDULE_KEEP_LEAST \
     100 /* always kept: they are what a clock set back is checked against \
@@ -31,7 +32,8 @@ struct schedule_row {
     int64_t success_s;                    /* instant of the last run that succeeded; 0: none yet */
     const char *rule;                     /* `schedule:` of the description, as JSON */
     const char *spec;                     /* the description; NULL unless asked for one */
-    int64_t last_s, last_job, last_at_ms; /* the last instant that made a job, and when; 0: none */
+    int64_t last_s, last_job, last_at_ms; /* the last instant that made jobs, and when; 0: none */
+    int64_t last_jobs;                    /* how many, from last_job on */
     int last_state; /* enum task_state of that run's end; -1: not ended, or none */
 };
 
@@ -83,12 +85,19 @@ int store_schedule_find(struct store *store, const char *user, const char *name,
 int store_schedule_spec(struct store *store, int64_t id, int version, struct buf *out,
                         struct err *err);
 
-enum firing_outcome { FIRING_FIRED, FIRING_SKIPPED, FIRING_REFUSED, FIRING_MISSED };
+enum firing_outcome {
+    FIRING_FIRED,
+    FIRING_SKIPPED,
+    FIRING_REFUSED,
+    FIRING_MISSED,
+    FIRING_WAITING /* due, but its user has as many open tasks as she may: tried again */
+};
 struct firing_row {
     int64_t instant;
     int version;
     int64_t at_ms; /* when it was committed */
     int64_t job;   /* 0: none */
+    int64_t jobs;  /* so many, with ids that follow each other */
     enum firing_outcome outcome;
     bool manual, late;
     int64_t ended_ms; /* 0: not yet */
@@ -104,11 +113,14 @@ int store_firings(struct store *store, int64_t schedule, int64_t before, int64_t
 
 /* ---- firing */
 
-struct firing_state {                   /* of a schedule, as it is in the transaction */
-    int active, waiting;                /* runs not ended; of these, not begun */
-    int64_t runs[SCHEDULE_ACTIVE_MOST]; /* their jobs, newest first */
-    int64_t last_job;                   /* of the last run, ended or not; 0: none */
-    int last_state;                     /* its end; -1: not ended, or none */
+struct firing_run {
+    int64_t job, jobs; /* the first, and how many: ids of one run follow each other */
+};
+struct firing_state {                             /* of a schedule, as it is in the transaction */
+    int active, waiting;                          /* runs not ended; of these, not begun */
+    struct firing_run runs[SCHEDULE_ACTIVE_MOST]; /* newest first */
+    int64_t last_job;                             /* of the last run, ended or not; 0: none */
+    int last_state;                               /* its end; -1: not ended, or none */
 };
 enum firing_action {
     FIRING_GO,
@@ -122,9 +134,10 @@ typedef enum firing_action firing_decide(void *arg, const struct firing_state *s
                                          const char **why);
 
 enum firing_result {
-    FIRING_DONE,    /* made `job`, or was recorded as skipped, refused or missed */
+    FIRING_DONE,    /* made its jobs, or was recorded as skipped, refused or missed */
     FIRING_ALREADY, /* this instant was dealt with */
-    FIRING_STALE    /* the schedule is gone, paused, or of another version */
+    FIRING_STALE,   /* the schedule is gone, paused, or of another version */
+    FIRING_WAITS    /* too many open tasks now; the mark stands before it, `refused` says why */
 };
 struct firing {
     int64_t schedule;
@@ -132,19 +145,23 @@ struct firing {
     int64_t instant;
     bool manual; /* also when paused; the mark stays */
     int64_t mark_utc, mark_local;
+    int64_t before_utc, before_local; /* where the mark stays if this one waits */
     /* NULL: `missed` instants passed over, from missed_first on; or, with 0, refused for `why` */
-    struct new_job *job;
+    struct new_job *jobs;
+    size_t job_count;
+    const struct open_most *most; /* NULL: any number */
     int64_t missed, missed_first;
     const char *why; /* for the history; may be NULL */
     firing_decide *decide;
     void *arg;
-    enum firing_result result;            /* out */
-    enum firing_outcome outcome;          /* out, of FIRING_DONE */
-    int64_t cancel[SCHEDULE_ACTIVE_MOST]; /* out: jobs to be cancelled */
+    enum firing_result result;                      /* out */
+    enum firing_outcome outcome;                    /* out, of FIRING_DONE */
+    struct firing_run cancel[SCHEDULE_ACTIVE_MOST]; /* out: whose jobs are to be cancelled */
     int cancel_count;
-    struct err refused; /* out, of FIRING_REFUSED */
+    struct err refused; /* out, of FIRING_REFUSED and FIRING_WAITS */
 };
-/* In order; each stands alone, all are committed together. */
+/* In order; each stands alone, but for those behind one of the same schedule that waits: they wait
+ * as well.  All are committed together. */
 int store_fire(struct store *store, struct firing *list, size_t count, struct err *err);
 
 /* What became of runs: those that ended, and those late to begin, since the last call. */

@@ -167,7 +167,12 @@ static const char STEP_3[] =
     "CREATE INDEX notices_pending ON notices (kind, target, id) WHERE state = 0;"
     "CREATE INDEX notices_done ON notices (state, done) WHERE state > 0;";
 
-static const char *const steps[] = { STEP_1, STEP_2, STEP_3 };
+/* A run may have several jobs: `job` is the first, their ids follow each other. */
+static const char STEP_4[] = "ALTER TABLE firings ADD COLUMN jobs INTEGER NOT NULL DEFAULT 1;"
+                             "CREATE INDEX firings_of_jobs ON firings (job, jobs) "
+                             "WHERE ended = 0 AND job > 0;";
+
+static const char *const steps[] = { STEP_1, STEP_2, STEP_3, STEP_4 };
 
 static const char GET_VERSION[] = "PRAGMA user_version";
 static const char COUNT_TABLES[] = "SELECT count(*) FROM sqlite_schema";

@@ -214,10 +214,12 @@ static void a_failed_run_holds_those_that_need_its_success(void **state)
 static bool trigger(void *arg, const struct schedule_row *row)
 {
     struct fixture *f = arg;
-    int64_t job = 0;
+    struct open_most most = { -1, -1 };
+    struct firing_run run = { 0 };
 
-    assert_ok(f, run_trigger(f->store, row, "ada", at("2026-11-24T12:00"), &job, &f->err));
-    assert_true(job > 0);
+    assert_ok(f, run_trigger(f->store, row, "ada", at("2026-11-24T12:00"), &most, &run, &f->err));
+    assert_true(run.job > 0);
+    assert_int_equal(run.jobs, 1);
     return false;
 }
 
@@ -296,7 +298,9 @@ static void a_broken_rule_stops_no_other(void **state)
 struct hooked {
     int told, gone;
     int64_t at_ms, tasks, prepare_ms;
+    size_t classes;
     bool denied;
+    int64_t most; /* open tasks of a user; 0: any number */
 };
 
 static void on_coming(void *arg, int64_t schedule, const struct coming_run *run)
@@ -308,16 +312,20 @@ static void on_coming(void *arg, int64_t schedule, const struct coming_run *run)
     hooked->gone += run == NULL;
     if (!run)
         return;
-    assert_non_null(strstr(run->class_key, "genomics"));
+    assert_non_null(strstr(run->classes[0].class_key, "genomics"));
     hooked->at_ms = run->at_ms;
-    hooked->tasks = run->tasks;
+    hooked->classes = run->class_count;
+    hooked->tasks = run->classes[0].tasks;
     hooked->prepare_ms = run->prepare_ms;
 }
 
-static bool on_may(void *arg, const char *user, const char *project, struct err *why)
+static bool on_may(void *arg, const char *user, const char *project, struct open_most *most,
+                   struct err *why)
 {
     const struct hooked *hooked = arg;
 
+    if (hooked->most)
+        most->of_user = hooked->most;
     if (!hooked->denied)
         return true;
     err_set(why, FAULT_AUTH, "%s left %s", user, project);
@@ -360,6 +368,79 @@ static void the_next_run_is_told_to_those_who_prepare_it(void **state)
     assert_ok(f, agenda_reload(agenda, id, &f->err));
     agenda_prepare(agenda);
     assert_int_equal(hooked.gone, 1);
+    agenda_free(agenda);
+}
+
+/* ---- several documents ----------------------------------------------------------------------- */
+
+static int64_t add_several(struct fixture *f, const char *rule, const char *now)
+{
+    own_str char *spec =
+        xasprintf("[{\"name\":\"count\",\"array\":\"0-3\",\"command\":[\"a\",\"{scheduled_time}\"],"
+                  "\"schedule\":%s},"
+                  "{\"name\":\"also\",\"array\":\"0-1\",\"command\":[\"a\"]},"
+                  "{\"name\":\"other\",\"resources\":{\"cpus\":2},\"command\":[\"a\"]},"
+                  "{\"name\":\"total\",\"after\":[{\"job\":\"count\"}],"
+                  "\"command\":[\"b\",\"{scheduled_time}\"],"
+                  "\"notify\":{\"on\":[\"failed\"],\"mail\":[\"ada@lab.example\"]}}]",
+                  rule);
+    struct schedule_put put = { .name = "count",
+                                .project = "genomics",
+                                .user = "ada",
+                                .rule = rule,
+                                .spec = spec,
+                                .mark_utc = at(now),
+                                .mark_local = CRON_NEVER };
+
+    assert_ok(f, store_schedule_put(f->store, &put, 1, &f->err));
+    return put.id;
+}
+
+static void documents_run_together(void **state)
+{
+    struct fixture *f = *state;
+    struct hooked hooked = { .told = 0 };
+    int64_t id = add_several(f, "{\"cron\":\"0 3 * * *\",\"prepare\":\"10m\"}", "2026-11-24T00:00");
+    struct agenda *agenda = load_hooked(f, &hooked);
+    own_json json_t *last = NULL;
+    int64_t first;
+
+    /* Prepared for is what waits for nothing: six tasks of one class, one of another. */
+    assert_int_equal(hooked.classes, 2);
+    assert_int_equal(hooked.tasks, 6);
+    tick(f, agenda, "2026-11-24T03:00");
+    assert_int_equal(history(f, id).fired, 1);
+    first = history(f, id).job;
+    assert_int_equal(job_of(f, first).tasks, 4);
+    assert_int_equal(job_of(f, first + 1).tasks, 2);
+    last = spec_of(f, first + 3);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(last, "command"), 1)),
+                        "2026-11-24T03:00:00+00:00");
+    assert_null(json_object_get(last, "schedule"));
+    agenda_free(agenda);
+}
+
+static void one_that_is_too_much_is_late_not_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct hooked hooked = { .most = 1 };
+    int64_t id = add(f, "a", "{\"cron\":\"0 3 * * *\"}", "2026-11-24T00:00");
+    int64_t other = add(f, "b", "{\"cron\":\"0 3 * * *\"}", "2026-11-24T00:00");
+    struct agenda *agenda = load_hooked(f, &hooked);
+
+    tick(f, agenda, "2026-11-24T03:00");
+    assert_int_equal(history(f, id).fired + history(f, other).fired, 1);
+    tick(f, agenda, "2026-11-24T03:10");
+    assert_int_equal(history(f, id).fired + history(f, other).fired, 1);
+    /* also for a broker that starts anew */
+    agenda_free(agenda);
+    fixture_again(f);
+    end_job(f, agenda = load_hooked(f, &hooked),
+            history(f, id).job ? history(f, id).job : history(f, other).job, TASK_SUCCEEDED);
+    tick(f, agenda, "2026-11-24T05:00");
+    assert_int_equal(history(f, id).fired, 1);
+    assert_int_equal(history(f, other).fired, 1);
+    assert_int_equal(agenda_next(agenda), at("2026-11-25T03:00"));
     agenda_free(agenda);
 }
 
@@ -406,6 +487,8 @@ int main(void)
         TEST(many_due_at_once_all_fire),
         TEST(a_broken_rule_stops_no_other),
         TEST(the_next_run_is_told_to_those_who_prepare_it),
+        TEST(documents_run_together),
+        TEST(one_that_is_too_much_is_late_not_lost),
         TEST(who_lost_the_project_fires_nothing),
     };
 

@@ -146,9 +146,12 @@ static void tries_end_in_death_and_replay(void **state)
 static int64_t fire(struct fixture *f, int64_t id, int64_t instant)
 {
     struct new_job job = plain_job("nightly");
-    struct firing firing = {
-        .schedule = id, .version = 1, .instant = instant, .mark_utc = instant, .job = &job
-    };
+    struct firing firing = { .schedule = id,
+                             .version = 1,
+                             .instant = instant,
+                             .mark_utc = instant,
+                             .jobs = &job,
+                             .job_count = 1 };
 
     assert_ok(f, store_fire(f->store, &firing, 1, &f->err));
     return job.id;

@@ -3,6 +3,8 @@
  * one job, whatever else happens. */
 #include "fixture.h"
 
+#include <sqlite3.h>
+
 #include "store/schedules.h"
 
 #define NEVER (-(INT64_C(1) << 59))
@@ -66,6 +68,14 @@ static enum firing_action behind(void *arg, const struct firing_state *state, co
     return state->active ? FIRING_BEHIND : FIRING_GO;
 }
 
+static enum firing_action behind_success(void *arg, const struct firing_state *state,
+                                         const char **why)
+{
+    (void)arg;
+    (void)why;
+    return state->active ? FIRING_BEHIND_SUCCESS : FIRING_GO;
+}
+
 static enum firing_action replace(void *arg, const struct firing_state *state, const char **why)
 {
     (void)arg;
@@ -83,13 +93,14 @@ static struct firing fire(struct fixture *f, const struct schedule_put *put, int
                              .instant = instant,
                              .mark_utc = instant,
                              .mark_local = instant + 3600,
-                             .job = &job,
+                             .jobs = &job,
+                             .job_count = 1,
                              .decide = decide,
                              .arg = arg };
 
     assert_ok(f, store_fire(f->store, &firing, 1, &f->err));
     firing.schedule = firing.result == FIRING_DONE ? job.id : 0; /* what the tests ask for */
-    firing.job = NULL;
+    firing.jobs = NULL;
     return firing;
 }
 
@@ -222,11 +233,11 @@ static void overlap_is_decided_in_the_transaction(void **state)
     fire(f, &put, 4000, go, &seen);
     assert_int_equal(seen.active, 2);
     assert_int_equal(seen.waiting, 2);
-    assert_int_equal(seen.runs[0], second);
+    assert_int_equal(seen.runs[0].job, second);
     end_job(f, worker, first, TASK_SUCCEEDED);
     firing = fire(f, &put, 5000, replace, NULL);
     assert_int_equal(firing.cancel_count, 2);
-    assert_int_equal(firing.cancel[1], second);
+    assert_int_equal(firing.cancel[1].job, second);
 }
 
 static void ends_are_counted_and_pause(void **state)
@@ -304,8 +315,18 @@ static void a_refused_job_leaves_a_record(void **state)
     struct dependency after = { .job = 4711 };
     struct new_job jobs[2] = { plain_job("bad"), plain_job("good") };
     struct firing list[2] = {
-        { .schedule = put.id, .version = 1, .instant = 1000, .mark_utc = 2000, .job = &jobs[0] },
-        { .schedule = put.id, .version = 1, .instant = 2000, .mark_utc = 2000, .job = &jobs[1] },
+        { .schedule = put.id,
+          .version = 1,
+          .instant = 1000,
+          .mark_utc = 2000,
+          .jobs = &jobs[0],
+          .job_count = 1 },
+        { .schedule = put.id,
+          .version = 1,
+          .instant = 2000,
+          .mark_utc = 2000,
+          .jobs = &jobs[1],
+          .job_count = 1 },
     };
 
     jobs[0].after = &after;
@@ -315,6 +336,254 @@ static void a_refused_job_leaves_a_record(void **state)
     assert_non_null(strstr(list[0].refused.text, "4711"));
     assert_int_equal(list[1].outcome, FIRING_FIRED);
     assert_int_equal(row_of(f, put.id).last_s, 2000);
+}
+
+/* ---- runs of several jobs -------------------------------------------------------------------- */
+
+/* count, then total behind all of count, then told only when count fails. */
+struct pipeline {
+    struct dependency on[2];
+    struct new_job jobs[3];
+    struct firing firing;
+};
+
+static void pipeline_fire(struct fixture *f, const struct schedule_put *put, int64_t instant,
+                          firing_decide *decide, struct pipeline *out)
+{
+    *out = (struct pipeline){
+        .on = { { .name = (char *)(uintptr_t) "count", .on = ON_SUCCESS },
+                { .name = (char *)(uintptr_t) "count", .on = ON_FAILURE } },
+        .jobs = { plain_job("count"), plain_job("total"), plain_job("tell") },
+        .firing = { .schedule = put->id,
+                    .version = put->version,
+                    .instant = instant,
+                    .mark_utc = instant,
+                    .before_utc = instant - 1,
+                    .before_local = NEVER,
+                    .jobs = out->jobs,
+                    .job_count = 3,
+                    .decide = decide },
+    };
+    for (int i = 0; i < 2; i++) {
+        out->jobs[i + 1].after = &out->on[i];
+        out->jobs[i + 1].after_count = 1;
+    }
+    assert_ok(f, store_fire(f->store, &out->firing, 1, &f->err));
+}
+
+static void fail_for_dependency(struct fixture *f, int64_t job)
+{
+    assert_int_equal(
+        store_cancel(f->store, (struct target){ job, -1 }, REASON_DEPENDENCY, "", &f->err), 1);
+}
+
+static void a_run_ends_with_the_last_of_its_jobs(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_put put = add(f, nightly("[{},{},{}]"));
+    struct ended_run run = { .state = TASK_PENDING };
+    struct firing_state seen;
+    struct pipeline line;
+    int64_t worker = worker_ready(f, "w");
+
+    pipeline_fire(f, &put, 1000, NULL, &line);
+    assert_int_equal(line.firing.outcome, FIRING_FIRED);
+    assert_int_equal(newest(f, put.id).jobs, 3);
+    assert_int_equal(newest(f, put.id).job, line.jobs[0].id);
+    assert_int_equal(line.jobs[2].id, line.jobs[0].id + 2);
+    end_job(f, worker, line.jobs[0].id, TASK_SUCCEEDED);
+    assert_int_equal(settle(f, 1, &run), 0);
+    fire(f, &put, 1500, go, &seen);
+    assert_int_equal(seen.active, 1);
+    assert_int_equal(seen.waiting, 0);
+    /* What is to follow a failure never runs, and the run has succeeded all the same. */
+    fail_for_dependency(f, line.jobs[2].id);
+    end_job(f, worker, line.jobs[1].id, TASK_SUCCEEDED);
+    assert_int_equal(settle(f, 1, &run), 1);
+    assert_int_equal(run.job, line.jobs[0].id);
+    assert_int_equal(run.state, TASK_SUCCEEDED);
+    assert_int_equal(run.success_s, 1000);
+}
+
+static void a_run_fails_with_any_of_its_jobs(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_put put = add(f, nightly("[{},{},{}]"));
+    struct ended_run run = { .state = TASK_PENDING };
+    struct pipeline line;
+    int64_t worker = worker_ready(f, "w");
+
+    pipeline_fire(f, &put, 1000, NULL, &line);
+    end_job(f, worker, line.jobs[0].id, TASK_FAILED);
+    fail_for_dependency(f, line.jobs[1].id);
+    end_job(f, worker, line.jobs[2].id, TASK_SUCCEEDED);
+    assert_int_equal(settle(f, 1, &run), 1);
+    assert_int_equal(run.state, TASK_FAILED);
+    assert_int_equal(run.failures, 1);
+    /* Mended by hand. */
+    assert_int_equal(store_retry(f->store, (struct target){ line.jobs[0].id, -1 }, &f->err), 1);
+    assert_int_equal(store_retry(f->store, (struct target){ line.jobs[1].id, -1 }, &f->err), 1);
+    end_job(f, worker, line.jobs[0].id, TASK_SUCCEEDED);
+    end_job(f, worker, line.jobs[1].id, TASK_SUCCEEDED);
+    fire(f, &put, 2000, go, NULL);
+    assert_int_equal(row_of(f, put.id).failures, 0);
+}
+
+static int64_t links_of(struct fixture *f, int64_t job)
+{
+    own_str char *path = xasprintf("%s/spillway.db", f->dir);
+    sqlite3_stmt *stmt = NULL;
+    sqlite3 *db = NULL;
+    int64_t count;
+
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT count(*) FROM dependencies WHERE job = ?", -1, &stmt, NULL),
+        SQLITE_OK);
+    sqlite3_bind_int64(stmt, 1, job);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    count = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return count;
+}
+
+static void the_next_run_waits_for_all_of_it(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_put put = add(f, nightly("[{},{},{}]"));
+    struct pipeline first, second;
+
+    pipeline_fire(f, &put, 1000, NULL, &first);
+    pipeline_fire(f, &put, 2000, behind, &second);
+    assert_int_equal(links_of(f, second.jobs[0].id), 3);
+    assert_int_equal(links_of(f, second.jobs[1].id), 1);
+    pipeline_fire(f, &put, 3000, behind_success, &second);
+    assert_int_equal(links_of(f, second.jobs[0].id), 3);
+    assert_int_equal(links_of(f, second.jobs[2].id), 4);
+    pipeline_fire(f, &put, 4000, replace, &second);
+    assert_int_equal(second.firing.cancel_count, 3);
+    assert_int_equal(second.firing.cancel[2].job, first.jobs[0].id);
+    assert_int_equal(second.firing.cancel[2].jobs, 3);
+    assert_int_equal(links_of(f, second.jobs[0].id), 9);
+}
+
+static void a_job_is_kept_until_its_run_has_ended(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_put put = add(f, nightly("[{},{},{}]"));
+    struct retention rule = { .jobs_ms = 1 };
+    struct ended_run run = { .state = TASK_PENDING };
+    struct pipeline line;
+    struct pruned pruned;
+    int64_t worker = worker_ready(f, "w"), far = INT64_C(1) << 50;
+
+    pipeline_fire(f, &put, 1000, NULL, &line);
+    end_job(f, worker, line.jobs[0].id, TASK_FAILED);
+    fail_for_dependency(f, line.jobs[1].id);
+    assert_ok(f, store_prune(f->store, &rule, far, &pruned, &f->err));
+    assert_int_equal(pruned.jobs, 0);
+    end_job(f, worker, line.jobs[2].id, TASK_SUCCEEDED);
+    assert_int_equal(settle(f, 1, &run), 1);
+    assert_int_equal(run.state, TASK_FAILED);
+    assert_ok(f, store_prune(f->store, &rule, far, &pruned, &f->err));
+    assert_int_equal(pruned.jobs, 3);
+}
+
+/* ---- more than its user may have open -------------------------------------------------------- */
+
+static void what_is_too_much_now_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_put put = add(f, nightly("{}"));
+    struct open_most most = { .of_user = 1, .of_all = -1 };
+    struct new_job jobs[3] = { plain_job("a"), plain_job("b"), plain_job("c") };
+    struct firing list[3];
+    int64_t worker = worker_ready(f, "w");
+
+    for (int i = 0; i < 3; i++)
+        list[i] = (struct firing){ .schedule = put.id,
+                                   .version = 1,
+                                   .instant = 1000 * (i + 1),
+                                   .mark_utc = 3000,
+                                   .before_utc = 1000 * i + 1,
+                                   .before_local = NEVER,
+                                   .jobs = &jobs[i],
+                                   .job_count = 1,
+                                   .most = &most };
+    assert_ok(f, store_fire(f->store, list, 3, &f->err));
+    assert_int_equal(list[0].result, FIRING_DONE);
+    assert_int_equal(list[1].result, FIRING_WAITS);
+    assert_int_equal(list[2].result, FIRING_WAITS);
+    assert_non_null(strstr(list[1].refused.text, "max_open"));
+    assert_int_equal(newest(f, put.id).instant, 2000);
+    assert_int_equal(newest(f, put.id).outcome, FIRING_WAITING);
+    assert_int_equal(row_of(f, put.id).mark_utc, 1001);
+    assert_ok(f, store_fire(f->store, &list[1], 2, &f->err));
+    assert_int_equal(list[1].result, FIRING_WAITS);
+    end_job(f, worker, jobs[0].id, TASK_SUCCEEDED);
+    list[1].mark_utc = list[2].mark_utc = 3000;
+    assert_ok(f, store_fire(f->store, &list[1], 1, &f->err));
+    assert_int_equal(list[1].outcome, FIRING_FIRED);
+    assert_int_equal(newest(f, put.id).job, jobs[1].id);
+    assert_int_equal(row_of(f, put.id).mark_utc, 3000);
+    /* More than there could ever be is refused, as a submission is. */
+    most.of_user = 0;
+    assert_ok(f, store_fire(f->store, &list[2], 1, &f->err));
+    assert_int_equal(list[2].outcome, FIRING_REFUSED);
+}
+
+static void what_waits_is_late_once_and_passed_over_once(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_put put = nightly("{}");
+    struct open_most most = { .of_user = 1, .of_all = -1 };
+    struct new_job job = plain_job("b");
+    struct ended_run run = { .state = TASK_PENDING };
+    struct firing firing = { .version = 1,
+                             .instant = 2000,
+                             .before_utc = 1500,
+                             .jobs = &job,
+                             .job_count = 1,
+                             .most = &most };
+    struct firing missed = { .version = 1, .instant = 2500, .missed = 2, .missed_first = 2000 };
+    struct firing_row row = { 0 };
+    int64_t later = INT64_C(2100000);
+
+    put.late_ms = 60000;
+    put = add(f, put);
+    firing.schedule = missed.schedule = put.id;
+    submit(f, plain_job("other"));
+    assert_ok(f, store_fire(f->store, &firing, 1, &f->err));
+    assert_int_equal(settle(f, later, &run), 1);
+    assert_true(run.late);
+    assert_int_equal(run.job, 0);
+    assert_int_equal(settle(f, later, &run), 0);
+    assert_ok(f, store_fire(f->store, &missed, 1, &f->err));
+    assert_int_equal(newest(f, put.id).outcome, FIRING_MISSED);
+    assert_ok(f, store_firings(f->store, put.id, 2500, 10, keep_firing, &row, &f->err));
+    assert_int_equal(row.instant, 0);
+}
+
+static void a_pause_ends_what_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_put put = add(f, nightly("{}"));
+    struct open_most most = { .of_user = 1, .of_all = -1 };
+    struct new_job job = plain_job("b");
+    struct firing firing = { .schedule = put.id,
+                             .version = 1,
+                             .instant = 2000,
+                             .jobs = &job,
+                             .job_count = 1,
+                             .most = &most };
+
+    submit(f, plain_job("other"));
+    assert_ok(f, store_fire(f->store, &firing, 1, &f->err));
+    assert_int_equal(newest(f, put.id).outcome, FIRING_WAITING);
+    assert_int_equal(
+        store_schedule_pause(f->store, put.id, SCHEDULE_RUNS, NULL, 3000, NEVER, &f->err), 0);
+    assert_int_equal(newest(f, put.id).outcome, FIRING_SKIPPED);
 }
 
 static void history_is_pruned_by_count(void **state)
@@ -328,7 +597,7 @@ static void history_is_pruned_by_count(void **state)
     put = add(f, put);
     missed.schedule = put.id;
     for (int i = 0; i < SCHEDULE_KEEP_LEAST + 50; i++) {
-        missed.instant = missed.mark_utc = 1000 + i;
+        missed.instant = missed.missed_first = missed.mark_utc = 1000 + i;
         assert_ok(f, store_fire(f->store, &missed, 1, &f->err));
     }
     assert_ok(f, store_firings(f->store, put.id, 1050, 10, keep_firing, &row, &f->err));
@@ -402,6 +671,13 @@ int main(void)
         TEST(a_retry_by_hand_counts_as_recovery),
         TEST(late_runs_are_told_once),
         TEST(a_refused_job_leaves_a_record),
+        TEST(a_run_ends_with_the_last_of_its_jobs),
+        TEST(a_run_fails_with_any_of_its_jobs),
+        TEST(the_next_run_waits_for_all_of_it),
+        TEST(a_job_is_kept_until_its_run_has_ended),
+        TEST(what_is_too_much_now_waits),
+        TEST(what_waits_is_late_once_and_passed_over_once),
+        TEST(a_pause_ends_what_waits),
         TEST(history_is_pruned_by_count),
         TEST(removed_is_gone_but_jobs_stay),
         TEST(changes_are_told),

@@ -81,6 +81,8 @@ bool credentials_concern(const struct broker_conf *conf, const struct site_conf 
          !(site->jurisdiction && has_word(placement->jurisdiction, site->jurisdiction))) ||
         (placement->cloud_act_free && site->cloud_act))
         return false;
+    if (spec->workdir && !site_conf_shares(site, spec->workdir))
+        return false;
     if (site->projects && !has_word(site->projects, project))
         return false;
     if (!rule)

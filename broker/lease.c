@@ -261,6 +261,22 @@ static void put_limits(struct leases *leases, const struct grant *grant, struct 
     put_number(out, "output_most", leases->options.output_most);
 }
 
+static void put_workdir(struct buf *out, const struct job_spec *spec, const struct job_vars *vars)
+{
+    buf_puts(out, ",\"workdir\":");
+    buf_put_json(out, spec->workdir);
+    if (spec->out_file) {
+        buf_puts(out, ",\"stdout\":");
+        put_text(out, spec->out_file, vars);
+    }
+    if (spec->err_file) {
+        buf_puts(out, ",\"stderr\":");
+        put_text(out, spec->err_file, vars);
+    }
+    if (spec->append)
+        buf_puts(out, ",\"append\":true");
+}
+
 static void put_head(struct leases *leases, const struct lease *lease, const struct job_vars *vars,
                      struct buf *out)
 {
@@ -282,6 +298,8 @@ static void put_head(struct leases *leases, const struct lease *lease, const str
 
         buf_puts(out, ",\"script\":");
         buf_put_json(out, script ? script : spec->script);
+        if (spec->arguments)
+            put_list(out, "argv", spec->arguments, vars);
     } else {
         put_list(out, "argv", spec->argv, vars);
     }
@@ -289,6 +307,8 @@ static void put_head(struct leases *leases, const struct lease *lease, const str
         buf_puts(out, ",\"container\":");
         buf_put_json(out, spec->container);
     }
+    if (spec->workdir)
+        put_workdir(out, spec, vars);
 }
 
 char *lease_text(struct leases *leases, const struct lease *lease, const struct grant *grant,

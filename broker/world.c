@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "caps.h"
 #include "sched/share.h"
+#include "site_sets.h"
 
 /* The part of a class that its description fixes, in the scheduler's words. */
 struct wclass {
@@ -87,17 +88,6 @@ void world_configure(struct world *world, const struct broker_conf *conf, struct
 /* ---- classes
  * ------------------------------------------------------------------------------------------- */
 
-static struct site_set site_set_of(const struct world *world, char *const *sites)
-{
-    struct site_set set = { { 0 } };
-
-    for (size_t i = 0; sites && sites[i]; i++)
-        for (size_t s = 0; s < world->site_count; s++)
-            if (strcmp(site_name(world->sites[s]), sites[i]) == 0)
-                site_set_add(&set, s);
-    return set;
-}
-
 static const uint32_t *numbers_of(struct world *world, struct arena *arena, char *const *words,
                                   size_t *count)
 {
@@ -160,9 +150,11 @@ static void wclass_fix(struct world *world, struct wclass *wclass)
         .ordered = spec->options_ordered,
         .image = names_number(&world->names, spec->image),
         .container = names_number(&world->names, spec->container),
-        .require = site_set_of(world, spec->placement.require),
-        .exclude = site_set_of(world, spec->placement.exclude),
-        .prefer = site_set_of(world, spec->placement.prefer),
+        .require = sites_named(world->sites, world->site_count, spec->placement.require),
+        .exclude = sites_named(world->sites, world->site_count, spec->placement.exclude),
+        .prefer = sites_named(world->sites, world->site_count, spec->placement.prefer),
+        .in_place = spec->workdir != NULL,
+        .shared_by = sites_sharing(world->sites, world->site_count, spec->workdir),
         .tier = spec->placement.tier,
         .cloud_act_free = spec->placement.cloud_act_free,
         .objective = spec->placement.objective,

@@ -94,6 +94,18 @@ static int take_numbers(struct attempt *a, const json_t *lease, struct err *err)
     return 0;
 }
 
+static int take_workdir(struct attempt *a, const json_t *lease, struct err *err)
+{
+    if (json_opt_str(lease, "workdir", &a->workdir, err) < 0 ||
+        json_opt_str(lease, "stdout", &a->out_file, err) < 0 ||
+        json_opt_str(lease, "stderr", &a->err_file, err) < 0 ||
+        json_opt_bool(lease, "append", &a->append, err) < 0)
+        return -1;
+    if (a->workdir && (*a->workdir != '/' || a->container))
+        return err_set(err, FAULT_INVALID, "workdir: must be a full path, and without a container");
+    return 0;
+}
+
 static int take_lease(struct attempt *a, const json_t *lease, struct err *err)
 {
     const json_t *inputs = NULL;
@@ -102,7 +114,8 @@ static int take_lease(struct attempt *a, const json_t *lease, struct err *err)
         json_opt_str(lease, "container", &a->container, err) < 0 ||
         check_command(lease, &a->script, err) < 0 || check_environment(lease, err) < 0 ||
         check_list(lease, "outputs", GLOBS_MOST, err) < 0 ||
-        json_opt_array(lease, "inputs", &inputs, err) < 0 || take_numbers(a, lease, err) < 0)
+        json_opt_array(lease, "inputs", &inputs, err) < 0 || take_numbers(a, lease, err) < 0 ||
+        take_workdir(a, lease, err) < 0)
         return -1;
     if (json_array_size(inputs) > INPUTS_MOST)
         return err_set(err, FAULT_INVALID, "inputs: more than %d", INPUTS_MOST);

@@ -30,6 +30,8 @@ struct attempt {
     int64_t id;
     json_t *lease; /* freed when it has ended; what is borrowed from it below is then NULL */
     const char *task, *container, *script;
+    const char *workdir, *out_file, *err_file; /* NULL: in a place of ours; to the log */
+    bool append;
     struct need need;
     int64_t disk, walltime_ms, signal_before_ms, grace_ms, log_most, output_most;
     int early_signal;

@@ -90,30 +90,54 @@ static void add_own(struct list_of *list, const struct agent *agent, const struc
     add(list, "SPILLWAY_WORKER", agent->boot.worker);
 }
 
-/* A script with #SBATCH lines was written for Slurm, and reads what Slurm would have set. */
+static void add_number_unless_set(struct list_of *list, const char *name, int64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%" PRId64, value);
+    add_unless_set(list, name, text);
+}
+
+/* A script with #SBATCH lines was written for Slurm, and reads what Slurm would have set; a job that
+ * came through our sbatch says so by its SLURM_JOB_ID.  That of an array's task must be its own:
+ * scripts name files by it. */
 static void add_slurm(struct list_of *list, const struct attempt *a)
 {
     const char *script = text_of(a->lease, "script");
     int64_t job = json_integer_value(json_object_get(a->lease, "job")),
             index = json_integer_value(json_object_get(a->lease, "index")),
             number = json_integer_value(json_object_get(a->lease, "number"));
+    bool array = strchr(a->task, '.');
+    char host[256] = "";
 
-    if (!strstr(script, "\n#SBATCH"))
+    if (!strstr(script, "\n#SBATCH") && !has(list, "SLURM_JOB_ID="))
         return;
-    add_number(list, "SLURM_JOB_ID", job);
-    add(list, "SLURM_JOB_NAME", text_of(a->lease, "name"));
-    add_number(list, "SLURM_CPUS_PER_TASK", a->need.cpus > 0 ? a->need.cpus : 1);
-    add_number(list, "SLURM_RESTART_COUNT", number > 0 ? number - 1 : 0);
-    if (strchr(a->task, '.')) {
-        add_number(list, "SLURM_ARRAY_JOB_ID", job);
-        add_number(list, "SLURM_ARRAY_TASK_ID", index);
+    add_unless_set(list, "SLURM_JOB_ID",
+                   array ? arena_printf(list->arena, "%" PRId64 "_%" PRId64, job, index)
+                         : arena_printf(list->arena, "%" PRId64, job));
+    add_unless_set(list, "SLURM_JOB_NAME", text_of(a->lease, "name"));
+    add_number_unless_set(list, "SLURM_CPUS_PER_TASK", a->need.cpus > 0 ? a->need.cpus : 1);
+    add_number_unless_set(list, "SLURM_CPUS_ON_NODE", a->need.cpus > 0 ? a->need.cpus : 1);
+    add_number_unless_set(list, "SLURM_RESTART_COUNT", number > 0 ? number - 1 : 0);
+    add_unless_set(list, "SLURM_PROCID", "0");
+    add_unless_set(list, "SLURM_LOCALID", "0");
+    add_unless_set(list, "SLURM_NODEID", "0");
+    if (gethostname(host, sizeof host - 1) == 0 && *host) {
+        host[strcspn(host, ".")] = '\0';
+        add_unless_set(list, "SLURM_JOB_NODELIST", host);
+        add_unless_set(list, "SLURM_NODELIST", host);
+        add_unless_set(list, "SLURMD_NODENAME", host);
+    }
+    if (array) {
+        add_number_unless_set(list, "SLURM_ARRAY_JOB_ID", job);
+        add_number_unless_set(list, "SLURM_ARRAY_TASK_ID", index);
     }
 }
 
 char **env_build(struct agent *agent, const struct attempt *a)
 {
     const json_t *own = json_object_get(a->lease, "environment"), *item;
-    struct list_of list = { .arena = &agent->scratch, .most = json_array_size(own) + 32 };
+    struct list_of list = { .arena = &agent->scratch, .most = json_array_size(own) + 48 };
     const char *gpus = env_gpus(agent, a->gpus);
     size_t i;
 
@@ -131,7 +155,7 @@ char **env_build(struct agent *agent, const struct attempt *a)
     add_unless_set(&list, "LOGNAME", agent->user);
     add_unless_set(&list, "LANG", agent->lang);
     add_unless_set(&list, "TMPDIR", a->place->tmp.path);
-    add_unless_set(&list, "PWD", a->place->job.path);
+    add_unless_set(&list, "PWD", a->workdir ? a->workdir : a->place->job.path);
     if (a->need.cpus > 0)
         add_unless_set(&list, "OMP_NUM_THREADS",
                        arena_printf(&agent->scratch, "%" PRId64, a->need.cpus));

@@ -18,6 +18,7 @@
 #include "container.h"
 #include "limits.h"
 #include "spawn.h"
+#include "workdir.h"
 
 #define YOUNG_MS  20 /* by then most short jobs have ended, and nobody had to watch their pipes */
 #define TICK_MS   1000
@@ -65,15 +66,15 @@ static char **command_of(struct attempt *a, struct err *err)
     struct arena *arena = &a->agent->scratch;
     const json_t *list = json_object_get(a->lease, "argv"), *item;
     char **argv = arena_alloc(arena, (json_array_size(list) + 2) * sizeof *argv);
-    size_t i;
+    size_t i, before = a->script ? 1 : 0;
 
+    json_array_foreach(list, i, item)
+    {
+        argv[before + i] = (char *)json_string_value(item);
+    }
     if (a->script) {
         argv[0] = arena_printf(arena, "%s/script", a->place->path);
         return write_script(a, argv[0], err) < 0 ? NULL : argv;
-    }
-    json_array_foreach(list, i, item)
-    {
-        argv[i] = (char *)json_string_value(item);
     }
     return argv;
 }
@@ -122,7 +123,8 @@ static void start_fault(struct attempt *a, const struct err *err)
     lease_finish(a, REASON_LOST, detail);
 }
 
-static int prepare(struct attempt *a, struct spawn *spawn, struct err *err)
+static int prepare(struct attempt *a, const struct workdir *workdir, struct spawn *spawn,
+                   struct err *err)
 {
     struct agent *agent = a->agent;
     char **argv, **env;
@@ -141,10 +143,10 @@ static int prepare(struct attempt *a, struct spawn *spawn, struct err *err)
     spawn->argv = argv;
     spawn->envp = env;
     spawn->path = env_get(env, "PATH", agent->path);
-    spawn->cwd_fd = a->place->job.fd;
+    spawn->cwd_fd = workdir->fd >= 0 ? workdir->fd : a->place->job.fd;
     spawn->in_fd = agent->null_fd;
-    spawn->out_fd = a->logs[0].write_fd;
-    spawn->err_fd = a->logs[1].write_fd;
+    spawn->out_fd = workdir->out_fd >= 0 ? workdir->out_fd : a->logs[0].write_fd;
+    spawn->err_fd = workdir->err_fd >= 0 ? workdir->err_fd : a->logs[1].write_fd;
     spawn->files_most = agent->files_most;
     return 0;
 }
@@ -156,6 +158,7 @@ static void grace_over(struct timer *timer);
 void run_start(struct attempt *a)
 {
     struct spawn spawn = { .procs_fd = -1 };
+    own_workdir struct workdir workdir = WORKDIR_INIT;
     struct err err = ERR_INIT;
     int error = 0;
 
@@ -163,7 +166,11 @@ void run_start(struct attempt *a)
     a->wall.fire = wall;
     a->kill.fire = grace_over;
     arena_clear(&a->agent->scratch);
-    if (prepare(a, &spawn, &err) < 0) {
+    if (a->workdir && workdir_open(a, &workdir, &err) < 0) {
+        lease_finish(a, REASON_STAGE_IN, err.text);
+        return;
+    }
+    if (prepare(a, &workdir, &spawn, &err) < 0) {
         if (err.fault == FAULT_NOT_FOUND && a->container)
             lease_finish(a, REASON_IMAGE, err.text);
         else

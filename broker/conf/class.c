@@ -156,7 +156,31 @@ char *job_class_key(const struct job_spec *spec, const char *project, const char
     put_i64(&out, "priority", spec->priority, 0);
     put_text(&out, "project", project);
     put_text(&out, "user", user);
+    if (spec->workdir) {
+        own_str char *root = workdir_root(spec->workdir);
+
+        put_text(&out, "workdir", root);
+    }
     buf_putc(&out, '}');
+    return buf_take(&out);
+}
+
+char *workdir_root(const char *path)
+{
+    struct buf out = BUF_INIT(0);
+
+    for (int part = 0; part < WORKDIR_PARTS && *path; part++) {
+        size_t length;
+
+        path += strspn(path, "/");
+        if (!(length = strcspn(path, "/")))
+            break;
+        buf_putc(&out, '/');
+        buf_put(&out, path, length);
+        path += length;
+    }
+    if (!out.length)
+        buf_putc(&out, '/');
     return buf_take(&out);
 }
 
@@ -326,7 +350,8 @@ static int read_key(const json_t *key, struct job_spec *out, char **project, cha
                    get_placement(key, &out->placement, err) < 0 ||
                    get_int(key, "priority", &out->priority, err) < 0 ||
                    get_text(key, "project", project, err) < 0 ||
-                   get_text(key, "user", user, err) < 0
+                   get_text(key, "user", user, err) < 0 ||
+                   get_text(key, "workdir", &out->workdir, err) < 0
                ? -1
                : 0;
 }

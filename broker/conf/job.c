@@ -19,11 +19,12 @@
 /* ---- command, script, array
  * -------------------------------------------------------------------------- */
 
-static void read_arguments(struct reader *r, const json_t *value, char ***out)
+/* A command's words; of a script's only what follows its name. */
+static void read_argv(struct reader *r, const json_t *value, bool command, char ***out)
 {
     size_t count = json_array_size(value), kept = 0;
 
-    if (count == 0 || count > ARGUMENTS_MOST) {
+    if ((count == 0 && command) || count > ARGUMENTS_MOST) {
         reader_problem(r, count ? NULL : "name the program: [./call.sh, \"{task}\"]",
                        count ? "has more than %d arguments" : "is empty", ARGUMENTS_MOST);
         return;
@@ -35,7 +36,7 @@ static void read_arguments(struct reader *r, const json_t *value, char ***out)
 
         reader_enter_at(r, i);
         text = read_plain(r, json_array_get(value, i), buffer);
-        if (text && i == 0 && !*text)
+        if (text && i == 0 && !*text && command)
             reader_problem(r, "name the program", "is empty");
         if (text)
             (*out)[kept++] = xstrdup(text);
@@ -52,7 +53,7 @@ static void read_command(struct reader *r, const struct field *field, const json
 
     (void)field;
     if (json_is_array(value)) {
-        read_arguments(r, value, &spec->argv);
+        read_argv(r, value, true, &spec->argv);
     } else if (!text) {
         reader_problem_type(r, "a list of arguments, or text for the shell", value);
     } else if (!text[strspn(text, " \t\n")]) {
@@ -83,6 +84,30 @@ static void read_script(struct reader *r, const struct field *field, const json_
         spec->script = xstrdup(text);
     else
         spec->script = xasprintf("#!/bin/sh\n%s", text);
+}
+
+static void read_arguments(struct reader *r, const struct field *field, const json_t *value,
+                           void *slot)
+{
+    (void)field;
+    if (json_is_array(value))
+        read_argv(r, value, false, slot);
+    else
+        reader_problem_type(r, "a list of texts", value);
+}
+
+static bool is_full_path(const char *path)
+{
+    if (*path != '/')
+        return false;
+    while (*path) {
+        size_t length = strcspn(++path, "/");
+
+        if ((length == 1 && path[0] == '.') || (length == 2 && strncmp(path, "..", 2) == 0))
+            return false;
+        path += length;
+    }
+    return true;
 }
 
 /* "0-99%20": the part behind '%'. */
@@ -143,6 +168,12 @@ static const struct field job_fields[] = {
     FIELD_SELF("environment", read_environment),
     FIELD("image", read_text, struct job_spec, image, .most = 255),
     FIELD("container", read_text, struct job_spec, container, .most = 512),
+    FIELD("arguments", read_arguments, struct job_spec, arguments),
+    FIELD("workdir", read_text, struct job_spec, workdir, .most = 4000, .good = is_full_path,
+          .want = "a full path without '.' and '..', such as /home/ann/run"),
+    FIELD("stdout", read_text, struct job_spec, out_file, .most = 4000),
+    FIELD("stderr", read_text, struct job_spec, err_file, .most = 4000),
+    FIELD("append", read_bool, struct job_spec, append),
     FIELD_SELF("after", read_after),
     FIELD_SELF("retries", read_retries),
     FIELD_SELF("signal", read_signal),
@@ -185,6 +216,33 @@ static void check_command(struct reader *r, const json_t *document)
     if (!command && !script)
         reader_problem(r, "add command: [PROGRAM, ARGUMENTS...]",
                        "needs 'command' or 'script': there is nothing to run");
+}
+
+static void refuse_key(struct reader *r, const json_t *document, const char *key, const char *hint,
+                       const char *words)
+{
+    if (!json_object_get(document, key))
+        return;
+    reader_enter(r, key);
+    reader_problem(r, hint, "%s", words);
+    reader_leave(r);
+}
+
+/* In a directory that is shared, files are where they are. */
+static void check_workdir(struct reader *r, const json_t *document, const struct job_spec *spec)
+{
+    static const char *const not_there[] = { "inputs", "outputs", "container" };
+    static const char *const only_there[] = { "stdout", "stderr", "append" };
+
+    for (size_t i = 0; spec->workdir && i < array_len(not_there); i++)
+        refuse_key(r, document, not_there[i], "leave one of them out",
+                   "does not go with 'workdir': such a job runs among the files of its directory");
+    for (size_t i = 0; !spec->workdir && i < array_len(only_there); i++)
+        refuse_key(r, document, only_there[i], "add workdir: /DIRECTORY, or see 'spillway logs'",
+                   "goes with 'workdir' only; the broker keeps what other jobs print");
+    if (!spec->script)
+        refuse_key(r, document, "arguments", "put them behind the command",
+                   "goes with 'script' only");
 }
 
 static void check_signal(struct reader *r, const struct job_spec *spec)
@@ -270,6 +328,7 @@ int job_spec_parse(const json_t *document, struct job_spec *out, struct problems
         check_after(&r, out);
         check_inputs(&r, out);
         check_times(&r, out);
+        check_workdir(&r, document, out);
     }
     if (r.found == 0) {
         default_name(out);
@@ -293,6 +352,10 @@ void job_spec_free(struct job_spec *spec)
     strings_free(spec->argv);
     strings_free(spec->outputs);
     strings_free(spec->environment);
+    strings_free(spec->arguments);
+    free(spec->workdir);
+    free(spec->out_file);
+    free(spec->err_file);
     free(spec->name);
     free(spec->project);
     free(spec->script);

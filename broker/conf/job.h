@@ -21,6 +21,7 @@
 #define JOB_NAME_MOST    128           /* bytes */
 #define JOB_INPUTS_MOST  10000
 #define JOB_OPTIONS_MOST 16 /* members of resources.any_of */
+#define WORKDIR_PARTS    2  /* of a working directory's path, that the scheduler sees */
 
 /* Array indices as written: "0-99", "1-10:2", "3,5,9-12".  Ascending, no index twice. */
 struct index_range {
@@ -103,6 +104,10 @@ struct job_spec {
     char **outputs;     /* globs; NULL-terminated or NULL */
     char **environment; /* "NAME=value"; NULL-terminated or NULL */
     char *image, *container;
+    char **arguments; /* of `script`; NULL-terminated or NULL */
+    char *workdir;    /* an absolute path that the site must share; NULL: a place of its own */
+    char *out_file, *err_file; /* with `workdir`: where output goes there; NULL: to the log */
+    bool append;               /* to these, not from their start */
     struct dependency *after;
     size_t after_count;
     int retries_user, retries_infra,
@@ -148,6 +153,10 @@ void job_spec_free(struct job_spec *spec);
  * project, user, priority, resources, image, container, placement and limits.  Owned by the caller.
  */
 char *job_class_key(const struct job_spec *spec, const char *project, const char *user);
+/* The first two parts of an absolute path, "/home/ann" of "/home/ann/run/7": all that the scheduler
+ * sees of a `workdir`, for a directory for each job must not make a class for each.  Owned by the
+ * caller. */
+char *workdir_root(const char *path);
 /* The other way, at start: a spec with only those fields set. */
 int job_class_parse(const char *key, struct job_spec *out, char **project, char **user,
                     struct err *err);

@@ -212,6 +212,21 @@ static bool is_country(const char *text)
     return strlen(text) == 2 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2;
 }
 
+/* No deeper than the scheduler looks. */
+static bool is_shareable(const char *path)
+{
+    int parts = 0;
+
+    if (*path != '/')
+        return false;
+    while (*(path += strspn(path, "/"))) {
+        if (*path == '.' || ++parts > WORKDIR_PARTS)
+            return false;
+        path += strcspn(path, "/");
+    }
+    return true;
+}
+
 bool conf_is_url(const char *text)
 {
     const char *host = strstr(text, "://");
@@ -240,6 +255,9 @@ static const struct field site_fields[] = {
     FIELD("projects", read_texts, struct site_conf, projects, .most = 64, .good = is_site_name,
           .want = "a project's name, or a list of them"),
     FIELD("shared", read_bool, struct site_conf, shared),
+    FIELD("shared_directories", read_texts, struct site_conf, shared_directories, .most = 1024,
+          .good = is_shareable,
+          .want = "a full path of one or two parts, such as /home or /data/lab, or a list of them"),
     FIELD("connect", read_word, struct site_conf, connect, .words = connect_words),
     FIELD("url", read_text, struct site_conf, url, .most = 2048, .good = conf_is_url,
           .want = "an https:// URL"),
@@ -287,6 +305,10 @@ static void set_defaults(struct site_conf *conf, const json_t *value)
         conf->overflow_after_ms = (int64_t)overflow[conf->tier];
     if (!json_object_get(value, "shared"))
         conf->shared = local;
+    if (local && !json_object_get(value, "shared_directories")) {
+        conf->shared_directories = xcalloc(2, sizeof *conf->shared_directories);
+        conf->shared_directories[0] = xstrdup("/"); /* this machine */
+    }
     if (local && !json_object_get(value, "boot_deadline"))
         conf->boot_deadline_ms = (int64_t)MINUTE_MS;
     if (local && !json_object_get(value, "probe"))
@@ -367,6 +389,7 @@ void site_conf_fini(struct site_conf *conf)
     free(conf->name);
     free(conf->type);
     free(conf->jurisdiction);
+    strings_free(conf->shared_directories);
     free(conf->fault);
     free(conf->currency);
     free(conf->url);
@@ -401,6 +424,19 @@ const struct shape_gpus *site_conf_gpus(const struct site_conf *conf, const char
         if (strcmp(conf->gpus[i].shape, shape) == 0)
             return &conf->gpus[i];
     return NULL;
+}
+
+bool site_conf_shares(const struct site_conf *conf, const char *path)
+{
+    for (char **at = conf->shared_directories; at && *at; at++) {
+        size_t length = strlen(*at);
+
+        while (length && (*at)[length - 1] == '/')
+            length--;
+        if (strncmp(*at, path, length) == 0 && (!path[length] || path[length] == '/'))
+            return true;
+    }
+    return false;
 }
 
 double site_conf_price(const struct site_conf *conf, const char *shape)

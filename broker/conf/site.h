@@ -77,6 +77,9 @@ struct site_conf {
     size_t gpu_count;
     char **projects; /* who may use it; NULL-terminated, or NULL: all */
     bool shared;     /* a worker may serve several projects, one after the other */
+    /* Directories that are the same here as where jobs are submitted; NULL-terminated, or NULL:
+     * none. */
+    char **shared_directories;
 
     enum connect connect;
     char *url;                      /* broker's URL as seen from there; NULL: broker_conf.url */
@@ -126,6 +129,8 @@ int site_conf_path(const struct site_conf *conf, const char *pointer, char **out
 const char *site_conf_image(const struct site_conf *conf, const char *name);
 /* What the map says a shape holds; NULL: nothing. */
 const struct shape_gpus *site_conf_gpus(const struct site_conf *conf, const char *shape);
+/* Whether `path` lies in one of the shared directories. */
+bool site_conf_shares(const struct site_conf *conf, const char *path);
 /* < 0: not known. */
 double site_conf_price(const struct site_conf *conf, const char *shape);
 

@@ -135,6 +135,9 @@ static void put_fix(struct row *row, const struct sched_fix *fix)
     case SCHED_FIX_CONTAINER:
         buf_puts(out, "it runs without a container");
         break;
+    case SCHED_FIX_DIRECTORY:
+        buf_puts(out, "its workdir lies in one of the site's shared_directories");
+        break;
     case SCHED_FIX_SITES:
         buf_puts(out, "placement.sites lets it go here");
         break;
@@ -221,6 +224,9 @@ static void change(struct row *row)
             break;
         case SCHED_FIX_CONTAINER:
             class->container = 0;
+            break;
+        case SCHED_FIX_DIRECTORY:
+            class->in_place = false;
             break;
         case SCHED_FIX_SITES:
             class->require = class->exclude = none;
@@ -316,6 +322,9 @@ static void tell_static(struct row *row)
             break;
         case SCHED_FIX_CONTAINER:
             buf_puts(&row->text, "the site cannot run containers");
+            break;
+        case SCHED_FIX_DIRECTORY:
+            buf_puts(&row->text, "the site does not share its working directory");
             break;
         case SCHED_FIX_RULE:
             buf_puts(&row->text, "a rule of its project keeps it from this site");

@@ -67,11 +67,16 @@ static bool fit_named(const struct sched_class *class, size_t index)
            (site_set_empty(&class->require) || site_set_has(&class->require, index));
 }
 
+static bool fit_directory(const struct sched_class *class, size_t index)
+{
+    return !class->in_place || site_set_has(&class->shared_by, index);
+}
+
 bool fit_place(const struct sched_class *class, const struct sched_site *site, size_t index)
 {
     return fit_named(class, index) && site->tier <= class->tier && fit_jurisdiction(class, site) &&
            !(class->cloud_act_free && site->cloud_act) && fit_image(class, site) &&
-           (class->container == 0 || site->containers);
+           (class->container == 0 || site->containers) && fit_directory(class, index);
 }
 
 bool fit_project_site(const struct sched_project *project, const struct sched_site *site,
@@ -147,6 +152,7 @@ size_t fit_place_fixes(const struct sched_class *class, const struct sched_site 
     fix(&fixes, class->cloud_act_free && site->cloud_act, SCHED_FIX_CLOUD_ACT, 0);
     fix(&fixes, !fit_image(class, site), SCHED_FIX_IMAGE, 0);
     fix(&fixes, class->container && !site->containers, SCHED_FIX_CONTAINER, 0);
+    fix(&fixes, !fit_directory(class, index), SCHED_FIX_DIRECTORY, 0);
     return fixes.count;
 }
 

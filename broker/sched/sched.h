@@ -165,13 +165,14 @@ enum sched_fix_kind {
     SCHED_FIX_TIER,       /* the class's tier no nearer than the site's */
     SCHED_FIX_JURISDICTION,
     SCHED_FIX_CLOUD_ACT,
-    SCHED_FIX_WALLTIME, /* at most `amount` ms: a credential ends, or the site's own limit */
-    SCHED_FIX_RULE,     /* a rule of the project: site, tier, phase, workers */
-    SCHED_FIX_MONEY,    /* a ceiling raised */
-    SCHED_FIX_QUOTA,    /* `amount` more of ledger line `quota` */
-    SCHED_FIX_WORKERS,  /* `amount` more of max_workers */
-    SCHED_FIX_MODE,     /* the site enabled */
-    SCHED_FIX_LIMIT,    /* `amount` more of named limit `quota` */
+    SCHED_FIX_WALLTIME,  /* at most `amount` ms: a credential ends, or the site's own limit */
+    SCHED_FIX_RULE,      /* a rule of the project: site, tier, phase, workers */
+    SCHED_FIX_MONEY,     /* a ceiling raised */
+    SCHED_FIX_QUOTA,     /* `amount` more of ledger line `quota` */
+    SCHED_FIX_WORKERS,   /* `amount` more of max_workers */
+    SCHED_FIX_MODE,      /* the site enabled */
+    SCHED_FIX_LIMIT,     /* `amount` more of named limit `quota` */
+    SCHED_FIX_DIRECTORY, /* no workdir, or the site shares it */
     SCHED_FIX_COUNT
 };
 struct sched_fix {

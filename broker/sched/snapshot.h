@@ -71,6 +71,8 @@ struct sched_class {
     uint32_t image, container; /* 0: any image; no container */
     struct site_set require;   /* empty: any site */
     struct site_set exclude, prefer;
+    bool in_place;                 /* it runs in a directory of the user's ... */
+    struct site_set shared_by;     /* ... that only these share */
     enum tier tier;                /* the furthest */
     const uint32_t *jurisdictions; /* any of these; count 0: anywhere */
     size_t jurisdiction_count;

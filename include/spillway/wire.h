@@ -52,7 +52,9 @@
  *
  *   LEASE
  *      {"attempt": ID, "number": 1 for the first, "task": "1234.7", "job": 1234, "index": 7, "name": "…", "project": "…", "user": "…",
- *       "argv": ["./call.sh", "7"] | "script": "#!/bin/sh\n…",
+ *       "argv": ["./call.sh", "7"] | "script": "#!/bin/sh\n…" (then "argv", if any, follows its name),
+ *       "workdir": "/home/ann/run" | absent: a directory of the agent's; with it "stdout", "stderr":
+ *                  files that output goes to (absent: the log), "append": true | absent,
  *       "environment": ["NAME=value"…],
  *       "inputs": [{"to": PATH, "sha256": "…", "size": N, "mode": N, "url": "https://…" | absent}…]
  *                  absent url: GET /v1/blobs/{sha256}

@@ -123,6 +123,8 @@ static void every_option_leads_to_a_key_that_the_checker_knows(void **state)
         { "SITE,...", "s" },
         { "TIER", "home" },
         { "CODE,...", "FR" },
+        { "DIR", "/home/ann/run" },
+        { "FILE", "out.txt" },
         { "AMOUNT", "1.5" },
         { "EVENT,...", "failed,late" },
         { "URL", "https://h.example/" },
@@ -151,6 +153,8 @@ static void every_option_leads_to_a_key_that_the_checker_knows(void **state)
             fail_msg("%s", err.text);
         if (strncmp(option->key, "schedule.", 9) == 0 && strcmp(option->name, "every") != 0)
             set(description, "cron", "@daily", NULL);
+        if (strncmp(option->key, "std", 3) == 0)
+            set(description, "workdir", "/home/ann", NULL);
         if (job_spec_parse(description, &spec, &problems) < 0)
             fail_msg("--%s %s: %s", option->name, value, problems.list[0].text);
         job_spec_free(&spec);

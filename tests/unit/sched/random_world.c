@@ -109,6 +109,7 @@ static void make_class(struct maker *m, int c)
     MAYBE(30, " objective=%s", R(0, 1) ? "time" : "cost");
     MAYBE(15, " cost=%lld.5", R(0, 20));
     MAYBE(10, " nocloudact");
+    MAYBE(10, " sharedby=s%lld", R(0, m->sites - 1));
     MAYBE(20, " served=%lldm", R(0, 10));
     if (m->limits)
         MAYBE(20, " limit=l%lld:%lld", R(0, m->limits - 1), R(1, 3));

@@ -71,6 +71,8 @@ static void placement_and_rules_are_named(void **state)
              "rule of its project", "rules of its project");
     explains("site a; shape a m; class 1 container=c", 1, "a", "never", "cannot run containers",
              "without a container");
+    explains("site a; site b; shape a m; class 1 sharedby=b", 1, "a", "never",
+             "does not share its working directory", "shared_directories");
 }
 
 static void a_busy_machine_says_when_it_is_free(void **state)
@@ -173,6 +175,9 @@ static void take_advice(struct world *w, struct sched_class *class, const struct
         break;
     case SCHED_FIX_CONTAINER:
         class->container = 0;
+        break;
+    case SCHED_FIX_DIRECTORY:
+        class->in_place = false;
         break;
     case SCHED_FIX_SITES:
         class->require = class->exclude = none;

@@ -351,6 +351,8 @@ static void add_class(struct words *words)
     if (parse_i64(words->list[1], 1, INT64_MAX, &class->id, NULL) < 0)
         wrong("class", words->list[1]);
     class->jurisdictions = name_list(words, "jurisdiction", &class->jurisdiction_count);
+    class->in_place = value(words, "sharedby");
+    class->shared_by = site_list(words, "sharedby");
     read_option(words, options);
     read_limits(words, class);
 }

@@ -13,7 +13,7 @@
  * limit= ours= others= reserved= each=   (KIND: workers cores memory disk other gpus gpus:MODEL)
  *   class ID n= cpus= memory= disk= gpus= model=A,B gpumem= nodes= run= high= wall= project= user=
  *        priority= age= served= deadline= tier= prefer= exclude= require= avoid= jurisdiction=
- *        image= container= objective= cost= running= limit=NAME:N ordered nocloudact
+ *        sharedby=A,B image= container= objective= cost= running= limit=NAME:N ordered nocloudact
  *        coming= in= prepare=      (n tasks to come; without prepare: auto)
  *   or   (the last class's next alternative) cpus= ... wall=
  *   worker ID site= shape= state= free= used= project= class= image= leases= idle= created= ready=

@@ -145,32 +145,79 @@ static void note_fault(struct reconcile *r, int64_t worker, const char *what)
     log_warn("%s", what);
 }
 
-static void make_one(struct reconcile *r, struct make_item *item)
+/* Takes from the queue of makes.  0: none are there. */
+static size_t next_makes(struct reconcile *r, struct make_item **items, size_t most)
 {
-    own_str char *boot = boot_payload(r, item);
-    struct err err = ERR_INIT;
-    struct order order = {
-        .name = item->name,
-        .broker = store_uuid(r->options.store),
-        .worker = item->worker,
-        .shape = item->shape,
-        .image = item->image,
-        .project = item->project,
-        .boot = boot,
-        .deadline_mono_ms = clock_mono_ms() + CALL_MS,
-    };
+    size_t count = 0;
 
-    /* Said before the call: an agent may be quicker to join than the call to return. */
-    if (store_worker_set(r->options.store, item->worker, WORKER_BOOTING, REASON_NONE, NULL, &err) <
-        0) {
-        log_error("site %s: worker %s: %s", name_of(r), item->name, err.text);
-        return;
+    pthread_mutex_lock(&r->lock);
+    while (count < most && !list_empty(&r->makes) && !r->stop) {
+        items[count] = list_item(r->makes.next, struct make_item, link);
+        list_del(&items[count]->link);
+        count++;
     }
-    if (site_create(r->options.site, &order, &err) == 0)
-        return;
-    note_fault(r, item->worker, err.text);
-    end_worker(r, item->worker, REASON_BOOT, err.text);
-    r->options.changed(r->options.arg);
+    pthread_mutex_unlock(&r->lock);
+    return count;
+}
+
+/* Said before the call: an agent may be quicker to join than the call to return. */
+static bool say_booting(struct reconcile *r, const struct make_item *item)
+{
+    struct err err = ERR_INIT;
+
+    if (store_worker_set(r->options.store, item->worker, WORKER_BOOTING, REASON_NONE, NULL, &err) ==
+        0)
+        return true;
+    log_error("site %s: worker %s: %s", name_of(r), item->name, err.text);
+    return false;
+}
+
+static void make_all(struct reconcile *r, struct make_item *const *items, size_t count)
+{
+    own_mem struct order *orders = xcalloc(count, sizeof *orders);
+    own_mem struct err *errs = xcalloc(count, sizeof *errs);
+    int64_t deadline = clock_mono_ms() + CALL_MS;
+
+    for (size_t i = 0; i < count; i++)
+        orders[i] = (struct order){ .name = items[i]->name,
+                                    .broker = store_uuid(r->options.store),
+                                    .worker = items[i]->worker,
+                                    .shape = items[i]->shape,
+                                    .image = items[i]->image,
+                                    .project = items[i]->project,
+                                    .boot = boot_payload(r, items[i]),
+                                    .deadline_mono_ms = deadline };
+    site_create(r->options.site, orders, count, errs);
+    for (size_t i = 0; i < count; i++) {
+        free((char *)orders[i].boot);
+        if (errs[i].fault == FAULT_NONE)
+            continue;
+        note_fault(r, items[i]->worker, errs[i].text);
+        end_worker(r, items[i]->worker, REASON_BOOT, errs[i].text);
+        r->options.changed(r->options.arg);
+    }
+}
+
+/* As many in one call as wait by now. */
+static void make_waiting(struct reconcile *r)
+{
+    struct make_item *items[SITE_CREATES_MOST];
+    size_t taken;
+
+    while ((taken = next_makes(r, items, array_len(items))) > 0) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < taken; i++) {
+            if (say_booting(r, items[i]))
+                items[count++] = items[i];
+            else
+                make_free(items[i]);
+        }
+        if (count > 0)
+            make_all(r, items, count);
+        for (size_t i = 0; i < count; i++)
+            make_free(items[i]);
+    }
 }
 
 /* ---- removing
@@ -520,19 +567,6 @@ void reconcile_poke(struct reconcile *r)
     (void)!write(r->wake, &one, sizeof one);
 }
 
-static struct make_item *next_make(struct reconcile *r)
-{
-    struct make_item *item = NULL;
-
-    pthread_mutex_lock(&r->lock);
-    if (!list_empty(&r->makes) && !r->stop) {
-        item = list_item(r->makes.next, struct make_item, link);
-        list_del(&item->link);
-    }
-    pthread_mutex_unlock(&r->lock);
-    return item;
-}
-
 /* Whether any of its workers is on its way out, so that the next listing is due soon. */
 static bool has_leaving(struct reconcile *r)
 {
@@ -578,7 +612,6 @@ static bool stopping(struct reconcile *r)
 static void *run(void *arg)
 {
     struct reconcile *r = arg;
-    struct make_item *item;
     struct err err = ERR_INIT;
 
     if (probe(r, &err) < 0)
@@ -586,10 +619,7 @@ static void *run(void *arg)
     while (!stopping(r)) {
         bool seen = wait_for_work(r);
 
-        while ((item = next_make(r))) {
-            make_one(r, item);
-            make_free(item);
-        }
+        make_waiting(r);
         answer_asks(r);
         if (seen || clock_mono_ms() >= r->list_mono_ms || (!r->look && has_leaving(r)))
             look(r);

@@ -304,13 +304,22 @@ int site_probe(struct site *site, int64_t deadline_mono_ms, struct err *err)
     return settle(site, "probe", NULL, rc, err);
 }
 
-int site_create(struct site *site, const struct order *order, struct err *err)
+void site_create(struct site *site, const struct order *orders, size_t count, struct err *errs)
 {
+    const struct site_driver *driver = site->driver;
+
     pthread_mutex_lock(&site->lock);
     breaker_try(&site->health.breaker, clock_wall_ms());
-    breaker_try(shape_of(site, order->shape), clock_wall_ms());
+    for (size_t i = 0; i < count; i++)
+        breaker_try(shape_of(site, orders[i].shape), clock_wall_ms());
     pthread_mutex_unlock(&site->lock);
-    return settle(site, "create", order->shape, site->driver->create(site->self, order, err), err);
+    if (count > 1 && driver->create_many)
+        driver->create_many(site->self, orders, count, errs);
+    else
+        for (size_t i = 0; i < count; i++)
+            driver->create(site->self, &orders[i], &errs[i]);
+    for (size_t i = 0; i < count; i++)
+        settle(site, "create", orders[i].shape, errs[i].fault ? -1 : 0, &errs[i]);
 }
 
 int site_list(struct site *site, const char *broker, int64_t deadline_mono_ms,

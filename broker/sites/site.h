@@ -54,7 +54,8 @@ void site_shape_breaker(struct site *site, const char *shape, struct breaker *ou
 /* The driver's functions, see site_driver.h.  Faults are counted, feed the breakers and name the
  * site. */
 int site_probe(struct site *site, int64_t deadline_mono_ms, struct err *err);
-int site_create(struct site *site, const struct order *order, struct err *err);
+/* 1 to SITE_CREATES_MOST workers; errs[i] is the outcome of each, FAULT_NONE: made. */
+void site_create(struct site *site, const struct order *orders, size_t count, struct err *errs);
 int site_list(struct site *site, const char *broker, int64_t deadline_mono_ms,
               struct resources_list *out, struct err *err);
 int site_inspect(struct site *site, const char *name, int64_t deadline_mono_ms,

@@ -80,6 +80,8 @@ void resource_list_free(struct resources_list *list);
 
 struct site_conf; /* broker/conf/site.h */
 
+#define SITE_CREATES_MOST 32 /* in one create_many */
+
 struct site_driver {
     const char *type;  /* as in `type:` of a site file */
     int64_t settle_ms; /* a listing taken this long after a change surely shows it */
@@ -95,6 +97,10 @@ struct site_driver {
     /* Start one worker called order->name.  May block until the deadline.  Called again after a crash
      * with the same name: find the one that exists and return 0. */
     int (*create)(void *self, const struct order *order, struct err *err);
+    /* The same for `count` (2 to SITE_CREATES_MOST) at once, each with its own outcome in errs[i]
+     * (FAULT_NONE: made), to have many calls in flight or one for all.  NULL: create is called for
+     * each. */
+    void (*create_many)(void *self, const struct order *orders, size_t count, struct err *errs);
     /* All that bears the mark of `broker`, all pages. */
     int (*list)(void *self, const char *broker, int64_t deadline_mono_ms,
                 struct resources_list *out, struct err *err);

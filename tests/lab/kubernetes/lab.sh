@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2034,SC2119,SC2120,SC2154
 # lab.sh - what the tests of the Kubernetes lab share, on top of tests/lib/spillway.sh.
 #
-# Each test works in a namespace of its own, $NS, as the service account that examples/kubernetes/role.yaml
-# makes there.  LAB, LAB_API, LAB_NODE_IP and KUBECONFIG (the administrator's) come from
-# tests/lab/kubernetes/run.
+# Each test works in a namespace of its own, $NS, as the service account that examples/kubernetes/role.yaml makes
+# there.  The broker stands beside the cluster, at the node's address, where pods reach it.  LAB, LAB_API,
+# LAB_NODE_IP and KUBECONFIG (the administrator's) come from tests/lab/kubernetes/run.
 
 ROOT=${ROOT:-$(cd "${0%/*}/../../.." && pwd)}
 KUBERNETES=$ROOT/tests/lab/kubernetes
@@ -14,6 +14,7 @@ PATH=$LAB/bin:$PATH
 export LAB_DIR
 . "$ROOT/tests/lib/spillway.sh"
 NS=test-$(basename "$0" .t | cut -d - -f 1)
+IMAGE=lab.invalid/busybox:1
 
 lab() {
     "$KUBERNETES/lab" "$@"
@@ -24,14 +25,79 @@ k() {
     kubectl -n "$NS" "$@"
 }
 
-# namespace NAME: with the account and the role of the example.
-namespace() {
-    sed "s/\(namespace:\|name: *\) *spillway\b/\1 $1/" "$ROOT/examples/kubernetes/role.yaml" | kubectl apply -f - >/dev/null
-    eventually 30 "lab token $1 spillway >/dev/null"
+# example FILE: of examples/kubernetes, for the test's namespace.
+example() {
+    sed "s/\bspillway\b/$NS/g; s/^# .*//" "$ROOT/examples/kubernetes/$1"
 }
 
-# A test's namespace is removed with all in it, before and after.
-namespace_gone() {
-    kubectl delete namespace "$1" --ignore-not-found --wait=false >/dev/null 2>&1
-    eventually 60 "! kubectl get namespace $1"
+# account_kubeconfig SERVER TOKEN: the account's kubeconfig, as users are given one.
+account_kubeconfig() {
+    cat <<YAML
+apiVersion: v1
+kind: Config
+current-context: lab
+clusters:
+- {name: lab, cluster: {server: "$1", certificate-authority: $LAB/pki/ca.crt}}
+users:
+- {name: account, user: {token: "$2"}}
+contexts:
+- {name: lab, context: {cluster: lab, user: account, namespace: $NS}}
+YAML
 }
+
+# conf [KEYS]: conf.yaml with the cluster as its only site, with these keys besides.
+conf() {
+    cat >conf.yaml <<YAML
+broker: {listen: "$LAB_NODE_IP:7455", url: "https://$LAB_NODE_IP:7455", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
+sites:
+  - {name: home, type: kubernetes, kubeconfig: kubeconfig, image: "$IMAGE", idle: 3s, probe: 2s, reconcile: 2s,
+     boot_deadline: 2m, calls: {per_second: 100, burst: 100}${1:+, $1}}
+YAML
+}
+
+start() {
+    broker_start --config conf.yaml
+    ok "the cluster answers" 'eventually 60 site_is_up'
+}
+
+site_is_up() {
+    test "$(spillway sites show home --json | json health)" = up
+}
+
+# What bears our mark in the namespace, by kind.
+ours() {
+    k get jobs,pods,secrets,configmaps -l spillway.io/broker -o name
+}
+
+workers_left() {
+    k get jobs,pods,secrets -l spillway.io/broker -o name
+}
+
+nothing_is_left() {
+    eventually "${1:-60}" 'test -z "$(workers_left)"' || { workers_left && return 1; }
+}
+
+# requests [PATTERN]: lines of the API server's audit log about our account.
+requests() {
+    grep -F "\"username\":\"system:serviceaccount:$NS:" "$LAB/log/audit" | grep -c -e "${1:-.}"
+}
+
+# The namespace is new for each test and goes with it.
+leave_lab() {
+    leave_status=$?
+    kubectl delete namespace "$NS" --ignore-not-found --wait=false >/dev/null 2>&1
+    kubectl delete clusterrole,clusterrolebinding "$NS-nodes" --ignore-not-found >/dev/null 2>&1
+    (exit $leave_status)
+    clean_up
+}
+
+for part in etcd apiserver controllers scheduler containerd kubelet; do
+    lab start-part $part
+done
+kubectl uncordon lab-node1 >/dev/null
+kubectl delete namespace "$NS" --ignore-not-found --timeout=120s >/dev/null 2>&1
+trap leave_lab EXIT
+example role.yaml | kubectl apply -f - >/dev/null || skip_all "the cluster does not answer"
+eventually 30 'lab token "$NS" "$NS"' || skip_all "the cluster makes no token"
+account_kubeconfig "$LAB_API" "$(lab token "$NS" "$NS")" >kubeconfig
+chmod 600 kubeconfig

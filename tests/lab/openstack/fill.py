@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""fill.py DIR identity|cloud|ready - what the lab's cloud holds; every step can be repeated.
+"""fill.py DIR identity|cloud|ready|guests - what the lab's cloud holds; every step can be repeated.
 
 Three projects stand for three sites, each with a user, a password and an application credential of its own
 and with another quota.  Their credentials are written to DIR/clouds.yaml and DIR/secure.yaml as users keep them.
@@ -103,8 +103,17 @@ def wait_for(what, test, seconds=120):
 
 
 def ready():
-    wait_for("nova-compute is up", lambda: any(
-        s.host == "fake-1" and s.state == "up" for s in cloud.compute.services(binary="nova-compute")))
+    for host in "fake-1", "qemu-1":
+        wait_for(f"nova-compute of {host} is up", lambda: any(
+            s.host == host and s.state == "up" for s in cloud.compute.services(binary="nova-compute")))
+
+
+def add_zone(name, host):
+    wait_for(f"the hypervisor of {host}", lambda: any(
+        h.service_details["host"] == host for h in cloud.compute.hypervisors(details=True)))
+    zone = cloud.compute.find_aggregate(name) or cloud.compute.create_aggregate(name=name, availability_zone=name)
+    if host not in (zone.hosts or []):
+        cloud.compute.add_host_to_aggregate(zone, host)
 
 
 def gpus_are_counted():
@@ -136,7 +145,25 @@ def fill_cloud():
         cloud.network.create_subnet(name="labnet", network_id=network.id, cidr="10.77.0.0/24", ip_version=4,
                                     is_dhcp_enabled=False)
     ready()
+    add_zone("fake", "fake-1")
+    add_zone("qemu", "qemu-1")
     wait_for("the GPUs are counted", gpus_are_counted)
 
 
-{"identity": identity, "cloud": fill_cloud, "ready": ready}[STEP]()
+def upload(name, path, form, container, **properties):
+    return cloud.image.find_image(name) or cloud.create_image(
+        name, filename=path, disk_format=form, container_format=container, visibility="public", wait=True,
+        **properties)
+
+
+def guests():
+    """The image of real guests: no boot loader in it, its kernel comes through Glance too."""
+    folder = os.environ["LAB_GUEST"]
+    kernel = upload("guest-kernel", folder + "/vmlinuz", "aki", "aki")
+    initrd = upload("guest-initrd", folder + "/initrd.img", "ari", "ari")
+    upload("debian-guest", folder + "/root.qcow2", "qcow2", "bare", kernel_id=kernel.id, ramdisk_id=initrd.id,
+           os_command_line="root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off tsc=reliable no_timer_check "
+           "quiet", min_disk=1, hw_cdrom_bus="scsi", hw_scsi_model="virtio-scsi", hw_rng_model="virtio")
+
+
+{"identity": identity, "cloud": fill_cloud, "ready": ready, "guests": guests}[STEP]()

@@ -29,20 +29,21 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 # ---- the tree, as a table of contents ----------------------------------------------------------------
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
-NET    := hash post http ssh_config known_hosts ssh ssh_auth ssh_relay
+NET    := hash post http_trust http http_stream command ssh_config known_hosts ssh ssh_auth ssh_relay
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db needs writer bounds tasks submit jobs attempts load read ls events workers sites blobs logs \
           tokens usage prune care checkpoint schedules firings notices
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site program local remote ssh slurm/text slurm/driver openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \
-          openstack/nova openstack/neutron openstack/glance openstack/driver
+          openstack/nova openstack/neutron openstack/glance openstack/driver \
+          kubernetes/kubeconfig kubernetes/login kubernetes/client kubernetes/judge kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify
 API    := program api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi schedules notices
-BROKER := main broker dispatch queue queue_todo site_sets world coming credentials caps experience agents reports attempts lease reconcile explain status
+BROKER := main broker dispatch losses queue queue_todo site_sets world coming credentials caps experience agents reports attempts lease reconcile explain status
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
           events token doctor version completion manual schedule schedules notices simulate simulate_sites simulate_policy simulate_journal
@@ -95,6 +96,15 @@ $(eval $(call archive,agent,worker-agent,$(filter-out main,$(AGENT))))
 $(eval $(call archive,cli,broker/cli,$(filter-out main,$(CLI))))
 # It carries the document that describes the API.
 $(B)/obj/broker/api/openapi.o: docs/openapi.yaml
+# The broker carries the loader of its agent's parts: a program without any library.
+LOADER := $(B)/obj/worker-agent/loader
+$(LOADER): worker-agent/loader.c Makefile
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) -std=c11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -static -nostdlib -no-pie -s \
+		-Wl,--build-id=none -Wl,-z,noseparate-code -o $@ $<
+$(B)/obj/broker/sites/kubernetes/agent.o: $(LOADER)
+$(B)/obj/broker/sites/kubernetes/agent.o: CPPFLAGS += -DSPILLWAY_LOADER='"$(LOADER)"'
 # All of the broker but its main(), so that tests can link it.
 $(eval $(call archive,broker,broker,$(filter-out main,$(BROKER))))
 

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "losses.h"
 
 #define SAVE_MS     20000 /* how often experience is written down */
 #define PASS_US     1000  /* from one pass to the next: commits that come thick share one */
@@ -288,13 +289,22 @@ static void poke_site(struct dispatch *d, const char *site)
         }
 }
 
-static void lose_attempts(struct dispatch *d, int64_t worker)
+static struct losses losses_of(struct dispatch *d)
 {
-    struct err err = ERR_INIT;
+    return (struct losses){ .store = d->options.store,
+                            .queue = d->options.queue,
+                            .budgets = &d->options.budgets };
+}
 
-    if (store_worker_lost(d->options.store, worker, REASON_LOST, "its worker is gone",
-                          attempts_judge, &d->options.budgets, &err) < 0)
-        complain("a lost worker's attempts", &err);
+/* Its end is as good as there: what it held, or was made for, must not wait for it. */
+static void lose_worker(struct dispatch *d, const struct lost_worker *lost, bool first)
+{
+    struct losses losses = losses_of(d);
+
+    if (lost->tasks)
+        losses_worker(&losses, lost);
+    if (first && lost->class_id && !lost->joined && lost->reason == REASON_IMAGE)
+        losses_class(&losses, lost);
 }
 
 /* What a worker's new state asks of its agent and its site. */
@@ -303,27 +313,35 @@ static void follow_worker(struct dispatch *d, int64_t id)
     struct queue *queue = d->options.queue;
     struct qworker *worker;
     enum worker_state state = WORKER_GONE;
-    own_str char *site = NULL;
-    int64_t tasks = 0;
+    own_str char *site = NULL, *name = NULL;
+    struct lost_worker lost = { .id = id };
+    bool first = false;
 
     pthread_mutex_lock(&queue->lock);
     if ((worker = queue_worker(queue, id))) {
         state = worker->state;
-        tasks = worker->task_count;
         site = xstrdup(worker->site);
+        lost.name = name = xstrdup(worker->name);
+        lost.tasks = worker->task_count;
+        lost.class_id = worker->class_id;
+        lost.reason = worker->reason;
+        lost.joined = worker->joined_ms != 0;
+        if (state == WORKER_DESTROYING && !worker->mourned)
+            first = worker->mourned = true;
     }
     pthread_mutex_unlock(&queue->lock);
     if (state == WORKER_GONE) {
+        struct losses losses = losses_of(d);
+
         agents_unwatch(d->options.agents, id);
         /* Its site was quicker than we, or we died in between: nobody else ends what it held. */
-        lose_attempts(d, id);
+        losses_worker(&losses, &lost);
     } else if (state == WORKER_DRAINING) {
         agents_drain(d->options.agents, id);
-        if (tasks == 0)
+        if (lost.tasks == 0)
             set_worker(d, id, WORKER_DESTROYING, REASON_NONE, NULL);
     } else if (state == WORKER_DESTROYING) {
-        if (tasks)
-            lose_attempts(d, id);
+        lose_worker(d, &lost, first);
         agents_exit(d->options.agents, id);
         poke_site(d, site);
     } else if (state == WORKER_READY) {
@@ -435,23 +453,6 @@ static void take_lease(struct dispatch *d, const struct sched_snapshot *snapshot
     }
 }
 
-/* The task cannot be told to anyone: its attempt ends as if its input could not be brought. */
-static void refuse(struct dispatch *d, const struct lease *lease, const struct err *why)
-{
-    struct report report = { .attempt = lease->attempt,
-                             .state = TASK_FAILED,
-                             .reason = REASON_STAGE_IN,
-                             .detail = why->text,
-                             .exit_code = -1,
-                             .finished_ms = clock_wall_ms() };
-    struct err err = ERR_INIT;
-
-    report.logs[0].sha256 = report.logs[1].sha256 = "";
-    if (store_report(d->options.store, lease->worker, &report, 1, attempts_judge,
-                     &d->options.budgets, &err) < 0)
-        complain("a lease that cannot be told", &err);
-}
-
 static void deliver(struct dispatch *d, struct leasing *leasing)
 {
     struct queue *queue = d->options.queue;
@@ -470,7 +471,9 @@ static void deliver(struct dispatch *d, struct leasing *leasing)
         } else if ((text = lease_text(d->leases, lease, &leasing->grants[i], &err))) {
             agents_lease(d->options.agents, lease->worker, lease->attempt, text);
         } else {
-            refuse(d, lease, &err);
+            struct losses losses = losses_of(d);
+
+            losses_lease(&losses, lease, REASON_STAGE_IN, err.text);
         }
     }
     agents_flush(d->options.agents);
@@ -495,7 +498,7 @@ static void commit_leases(struct dispatch *d, struct leasing *leasing)
 /* Made outside the lock: rows first, then the site's thread is told. */
 struct making {
     int site;
-    char *shape, *image, *project, *decision;
+    char *shape, *image, *project, *container, *decision;
     int64_t class_id, count;
 };
 
@@ -526,14 +529,16 @@ static void make_workers(struct dispatch *d, const struct making *making)
                                                   .shape = making->shape,
                                                   .image = making->image,
                                                   .project = making->project,
+                                                  .container = making->container,
                                                   .token = token });
     }
 }
 
-static void take_create(const struct sched_snapshot *snapshot,
+static void take_create(struct dispatch *d, const struct sched_snapshot *snapshot,
                         const struct sched_decision *decision, struct making *out)
 {
     const struct sched_site *site = &snapshot->sites[decision->site];
+    const struct qclass *class = world_class(d->options.world, decision->class_index);
     struct buf text = BUF_INIT(0);
 
     sched_decision_json(snapshot, decision, &text);
@@ -546,6 +551,8 @@ static void take_create(const struct sched_snapshot *snapshot,
         out->image = xstrdup(names_text(snapshot->names, decision->image));
     if (decision->project >= 0)
         out->project = xstrdup(snapshot->projects[decision->project].name);
+    if (decision->class_id && class->spec.container)
+        out->container = xstrdup(class->spec.container);
 }
 
 static void making_free(struct making *making)
@@ -553,6 +560,7 @@ static void making_free(struct making *making)
     free(making->shape);
     free(making->image);
     free(making->project);
+    free(making->container);
     free(making->decision);
 }
 
@@ -579,7 +587,7 @@ static void take_decision(struct dispatch *d, const struct sched_snapshot *snaps
         break;
     case SCHED_CREATE:
         plan->makings = xrealloc(plan->makings, (plan->making_count + 1) * sizeof *plan->makings);
-        take_create(snapshot, decision, &plan->makings[plan->making_count++]);
+        take_create(d, snapshot, decision, &plan->makings[plan->making_count++]);
         break;
     case SCHED_DRAIN:
     case SCHED_DESTROY:

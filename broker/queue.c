@@ -720,6 +720,7 @@ static void apply_worker(struct queue *queue, const struct worker_row *row)
         read_facts(worker, row->facts);
     }
     worker->state = row->state;
+    worker->reason = row->reason;
     worker->generation = ++queue->generation;
 }
 

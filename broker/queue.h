@@ -96,6 +96,8 @@ struct qworker {
     int64_t id;
     char *name, *site, *shape, *image, *project;
     enum worker_state state;
+    enum reason reason; /* of its end */
+    bool mourned;       /* what its end means to its tasks was done */
     int64_t class_id;
     int64_t created_ms, joined_ms;
     int64_t idle_since_ms; /* wall; while it has no task */

@@ -25,7 +25,7 @@
 struct make_item {
     struct list link;
     int64_t worker;
-    char *name, *shape, *image, *project, *token;
+    char *name, *shape, *image, *project, *container, *token;
 };
 
 /* Somebody waits for this thread to do one thing. */
@@ -63,7 +63,7 @@ struct row {
     enum worker_state state;
     char name[96];
     char shape[64];
-    bool listed;
+    bool for_class; /* it was made for one class alone */
 };
 
 static const char *name_of(const struct reconcile *r)
@@ -91,6 +91,7 @@ static void make_free(struct make_item *item)
     free(item->shape);
     free(item->image);
     free(item->project);
+    free(item->container);
     free(item->token);
     free(item);
 }
@@ -109,6 +110,7 @@ void reconcile_make(struct reconcile *r, const struct make *make)
     item->shape = xstrdup(make->shape ? make->shape : "");
     item->image = copy_or_null(make->image);
     item->project = copy_or_null(make->project);
+    item->container = copy_or_null(make->container);
     item->token = xstrdup(make->token);
     pthread_mutex_lock(&r->lock);
     list_add_tail(&r->makes, &item->link);
@@ -185,6 +187,7 @@ static void make_all(struct reconcile *r, struct make_item *const *items, size_t
                                     .shape = items[i]->shape,
                                     .image = items[i]->image,
                                     .project = items[i]->project,
+                                    .container = items[i]->container,
                                     .boot = boot_payload(r, items[i]),
                                     .deadline_mono_ms = deadline };
     site_create(r->options.site, orders, count, errs);
@@ -282,6 +285,7 @@ static size_t copy_rows(struct reconcile *r, struct row **out)
         row->created_ms = worker->created_ms;
         row->joined_ms = worker->joined_ms;
         row->state = worker->state;
+        row->for_class = worker->class_id != 0;
         snprintf(row->name, sizeof row->name, "%s", worker->name);
         snprintf(row->shape, sizeof row->shape, "%s", worker->shape ? worker->shape : "");
         count++;
@@ -329,10 +333,12 @@ static void keep_diagnosis(struct reconcile *r, const struct row *row, enum reas
     struct err err = ERR_INIT;
 
     buf_printf(&text, "%s", words);
-    if (reason == REASON_BOOT) {
+    if (!row->joined_ms) {
         buf_puts(&text, "\n");
         site_diagnose(r->options.site, row->name, clock_mono_ms() + CALL_MS, &text, &err);
-        site_failed(r->options.site, row->shape, fault, words);
+        /* An image that a job named says nothing of the shape. */
+        if (reason != REASON_IMAGE || !row->for_class)
+            site_failed(r->options.site, row->shape, fault, words);
     }
     end_worker(r, row->id, reason, buf_text(&text));
 }
@@ -343,6 +349,8 @@ static void check_live(struct reconcile *r, const struct row *row, const struct 
 {
     enum reason reason = row->joined_ms ? REASON_LOST : REASON_BOOT;
 
+    if (resource && resource->state == INSTANCE_FAILED && resource->reason)
+        reason = resource->reason;
     if (resource && (resource->state == INSTANCE_FAILED || resource->state == INSTANCE_GONE))
         keep_diagnosis(r, row, reason, resource->fault,
                        resource->detail ? resource->detail : "the site says it failed");

@@ -31,6 +31,7 @@ const char *reconcile_site(const struct reconcile *reconcile);
 struct make {
     int64_t worker;
     const char *name, *shape, *image, *project, *token;
+    const char *container; /* of the one class it is for; NULL: any */
 };
 void reconcile_make(struct reconcile *reconcile, const struct make *make);
 /* Something about its workers changed: look. */

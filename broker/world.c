@@ -566,6 +566,7 @@ static bool put_worker(struct world *world, struct people *people, struct qworke
         .shape = shape,
         .state = from->state,
         .project = from->project ? project_place(world, people, from->project, now_ms) : -1,
+        .class_id = from->class_id,
         .image = names_number(&world->names, from->image),
         .total = { from->cpus, from->memory, from->disk, from->gpus },
         .leases = (int)from->task_count,

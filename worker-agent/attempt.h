@@ -61,6 +61,7 @@ struct attempt {
     struct upload *upload;
 
     /* how it ended */
+    int64_t oom_kills; /* of all our jobs, as it began */
     int64_t started_wall_ms, finished_wall_ms, started_ms, wall_ms, cpu_ms, max_rss;
     int exit_code; /* -1: did not exit */
     int signal;

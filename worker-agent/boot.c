@@ -27,6 +27,7 @@ void boot_free(struct boot *boot)
     free(boot->token);
     free(boot->session);
     free(boot->pin);
+    free(boot->container);
     url_free(&boot->server.url);
     *boot = (struct boot)BOOT_INIT;
 }
@@ -118,6 +119,7 @@ static int take_all(const json_t *object, struct boot *boot, struct err *err)
         take_str(object, "worker", &boot->worker, err) < 0 ||
         take_str(object, "dir", &boot->dir, err) < 0 ||
         take_str(object, "pin", &boot->pin, err) < 0 ||
+        take_str(object, "container", &boot->container, err) < 0 ||
         json_opt_object(object, "notice", &notice, err) < 0 ||
         take_numbers(object, boot, err) < 0 || take_secrets(object, boot, err) < 0)
         return -1;
@@ -183,6 +185,7 @@ int boot_save(const struct boot *boot, struct err *err)
     put_str(object, "worker", boot->worker);
     put_str(object, "dir", boot->dir);
     put_str(object, "pin", boot->pin);
+    put_str(object, "container", boot->container);
     put_str(object, "token", boot->token);
     put_str(object, "session", boot->session);
     put_str(object, "nonce", boot->nonce);

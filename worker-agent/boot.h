@@ -3,12 +3,14 @@
  *
  * The payload is a JSON object:
  *   {"url": "unix:///PATH" | "http://127.0.0.1:PORT" | "https://HOST:PORT",
- *    "worker": NAME, "token": JOIN-TOKEN, "pin": SHA-256 of the broker's certificate (hex) or
- * absent, "dir": working directory, "orphan_ms": N, "poweroff": bool, "cpus": N, "memory_bytes": N,
- * optional, instead of what is found "grace_ms": N,                           optional: how long a
- * job may take to end when we leave "notice": {"file": PATH}}                optional: the worker
- * is being taken away when it exists After the join the session's token takes the place of the join
- * token, in DIR/agent.json. */
+ *    "worker": NAME, "token": JOIN-TOKEN, "dir": working directory, "orphan_ms": N, "poweroff": bool,
+ *   and, optional:
+ *    "pin": SHA-256 of the broker's certificate (hex),
+ *    "cpus": N, "memory_bytes": N    instead of what is found,
+ *    "grace_ms": N                   how long a job may take to end when we leave,
+ *    "notice": {"file": PATH}        the worker is being taken away when it exists,
+ *    "container": IMAGE              what we run in: its jobs run as they are}
+ * After the join the session's token takes the place of the join token, in DIR/agent.json. */
 #ifndef AGENT_BOOT_H
 #define AGENT_BOOT_H
 
@@ -26,6 +28,7 @@ struct boot {
     char *token;                            /* the join token; NULL once joined */
     char *session;                          /* NULL until joined */
     char *pin;                              /* NULL: the system's authorities must vouch */
+    char *container; /* the image that the agent itself runs in; NULL: none, or not said */
     char nonce[NONCE_HEX];
     int64_t orphan_ms;
     int64_t cpus, memory; /* 0: as found */

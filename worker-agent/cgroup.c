@@ -214,6 +214,16 @@ int64_t cgroup_memory_limit(void)
     return least;
 }
 
+int64_t cgroup_oom_kills_here(void)
+{
+    own_str char *v2 = own_folder(NULL, NULL), *v1 = own_folder("memory", NULL);
+    int64_t kills = v2 ? read_keyed(v2, "memory.events", "oom_kill") : -1;
+
+    if (kills < 0 && v1)
+        kills = read_keyed(v1, "memory.oom_control", "oom_kill");
+    return kills < 0 ? 0 : kills;
+}
+
 /* ---- our groups ------------------------------------------------------------------------------ */
 
 static void groups_free(struct cgroups *groups)

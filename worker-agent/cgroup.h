@@ -15,6 +15,9 @@
 double cgroup_cpu_quota(void);
 /* The least memory limit above us, bytes; 0: none. */
 int64_t cgroup_memory_limit(void);
+/* How many processes the kernel killed for want of memory in the group that we run in, be it a
+ * container's; 0: none, or it cannot be read. */
+int64_t cgroup_oom_kills_here(void);
 
 /* A folder for `worker`, with the agent itself in a leaf of it: what its jobs start is born there,
  * also what leaves its session and clears its environment.  NULL where we may make none. */

@@ -40,6 +40,9 @@ void lease_take_in(struct agent *agent, json_t *lease)
         return;
     }
     enter(agent, a);
+    /* We run in that very image. */
+    if (a->container && agent->boot.container && strcmp(a->container, agent->boot.container) == 0)
+        a->container = NULL;
     if (agent->draining || agent->leaving) {
         give_back(a);
         return;

@@ -323,11 +323,22 @@ static int usage(FILE *out, int code)
           "input\n"
           "       spillway-agent --resume DIR    go on where an agent of DIR ended\n"
           "       spillway-agent --reap DIR      end all that the agent of DIR left, remove DIR\n"
+          "       spillway-agent --install FILE  copy itself there\n"
           "       spillway-agent --version\n"
           "The agent runs jobs for a Spillway broker.  It is started by the broker's sites, as a "
           "rule.\n",
           out);
     return code;
+}
+
+/* For an image that brings the agent to another's side. */
+static int install(const char *path, struct err *err)
+{
+    own_buf struct buf self = BUF_INIT((size_t)64 << 20);
+
+    if (buf_read_file(&self, "/proc/self/exe", err) < 0)
+        return -1;
+    return io_replace_file(path, 0755, self.data, self.length, err);
 }
 
 static int command(struct agent *agent, int option, const char *argument)
@@ -345,6 +356,9 @@ static int command(struct agent *agent, int option, const char *argument)
     case 'x':
         rc = reap_worker(argument, &err);
         break;
+    case 'i':
+        rc = install(argument, &err);
+        break;
     case 'v':
         puts("spillway-agent " SPILLWAY_VERSION);
         return 0;
@@ -357,15 +371,19 @@ static int command(struct agent *agent, int option, const char *argument)
         log_error("%s", err.text);
         return 1;
     }
-    return option == 'x' ? 0 : run(agent);
+    return option == 'x' || option == 'i' ? 0 : run(agent);
 }
 
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "boot", required_argument, NULL, 'b' }, { "resume", required_argument, NULL, 'r' },
-        { "reap", required_argument, NULL, 'x' }, { "version", no_argument, NULL, 'v' },
-        { "help", no_argument, NULL, 'h' },       { NULL, 0, NULL, 0 },
+        { "boot", required_argument, NULL, 'b' },
+        { "resume", required_argument, NULL, 'r' },
+        { "reap", required_argument, NULL, 'x' },
+        { "install", required_argument, NULL, 'i' },
+        { "version", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     static struct agent agent = { .attempts = MAP_INIT, .signals = { .fd = -1 } };
     int option;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "cgroup.h"
 #include "container.h"
 #include "limits.h"
 #include "spawn.h"
@@ -177,6 +178,7 @@ void run_start(struct attempt *a)
             start_fault(a, &err);
         return;
     }
+    a->oom_kills = cgroup_oom_kills_here();
     a->started_ms = clock_mono_ms();
     a->started_wall_ms = clock_wall_ms();
     a->pid = spawn_start(&spawn, &error);
@@ -268,6 +270,12 @@ static int64_t ms_of(struct timeval time)
     return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
 }
 
+/* The kernel's doing, for the machine, the pod or the batch job as a whole had no memory left. */
+static bool killed_for_memory(const struct attempt *a)
+{
+    return a->signal == SIGKILL && cgroup_oom_kills_here() > a->oom_kills;
+}
+
 static void judge(struct attempt *a)
 {
     const char *container = a->container ? container_fault(a) : NULL;
@@ -278,6 +286,9 @@ static void judge(struct attempt *a)
     } else if (limits_exceeded(a)) {
         a->reason = REASON_MEMORY;
         a->detail = xasprintf("used more memory than its %" PRId64 " bytes", a->need.memory);
+    } else if (killed_for_memory(a)) {
+        a->reason = REASON_MEMORY;
+        a->detail = xstrdup("killed by the kernel: its worker had no memory left");
     } else if (container) {
         a->reason = REASON_IMAGE;
         a->detail = xstrdup(container);

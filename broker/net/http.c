@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "net/http_trust.h"
 #include "net/post.h"
 
 #define CONNECT_MS       10000
@@ -17,8 +18,7 @@
 
 struct http_pool {
     CURLM *multi;
-    char *cacert, *cert, *key;
-    bool insecure;
+    struct http_trust trust;
     double per_second, burst;
     double tokens;
     int64_t filled_ms;     /* when `tokens` was last right */
@@ -29,18 +29,13 @@ struct http_pool {
 /* One call on its way. */
 struct flight {
     CURL *curl;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
     const struct http_request *request;
     struct http_answer *answer;
     struct err *err;
     char detail[CURL_ERROR_SIZE];
     bool done;
 };
-
-static char *copy_or_null(const char *text)
-{
-    return text ? xstrdup(text) : NULL;
-}
 
 int http_pool_new(const struct http_options *options, struct http_pool **out, struct err *err)
 {
@@ -54,10 +49,7 @@ int http_pool_new(const struct http_options *options, struct http_pool **out, st
     }
     curl_multi_setopt(pool->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MOST);
     curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MOST);
-    pool->cacert = copy_or_null(options->cacert);
-    pool->cert = copy_or_null(options->cert);
-    pool->key = copy_or_null(options->key);
-    pool->insecure = options->insecure;
+    http_trust_init(&pool->trust, options);
     pool->per_second = options->calls_per_second;
     pool->burst = options->burst > 0 ? options->burst : 1;
     pool->tokens = pool->burst;
@@ -71,10 +63,14 @@ void http_pool_free(struct http_pool *pool)
     if (!pool)
         return;
     curl_multi_cleanup(pool->multi);
-    free(pool->cacert);
-    free(pool->cert);
-    free(pool->key);
+    http_trust_fini(&pool->trust);
     free(pool);
+}
+
+void http_pool_identity(struct http_pool *pool, const char *cacert, const char *cert,
+                        const char *key)
+{
+    http_trust_identity(&pool->trust, cacert, cert, key);
 }
 
 void http_answer_free(struct http_answer *answer)
@@ -154,20 +150,6 @@ static void set_body(CURL *curl, const struct http_request *request)
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static void set_trust(CURL *curl, const struct http_pool *pool)
-{
-    if (pool->insecure) {
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    if (pool->cacert)
-        curl_easy_setopt(curl, CURLOPT_CAINFO, pool->cacert);
-    if (pool->cert)
-        curl_easy_setopt(curl, CURLOPT_SSLCERT, pool->cert);
-    if (pool->key)
-        curl_easy_setopt(curl, CURLOPT_SSLKEY, pool->key);
-}
-
 static int flight_begin(struct http_pool *pool, struct flight *flight, int64_t deadline_mono_ms)
 {
     const struct http_request *request = flight->request;
@@ -186,12 +168,8 @@ static int flight_begin(struct http_pool *pool, struct flight *flight, int64_t d
     for (const char *const *header = request->headers; header && *header; header++)
         flight->headers = curl_slist_append(flight->headers, *header);
     flight->headers = curl_slist_append(flight->headers, "Expect:"); /* no wait for 100 Continue */
-    curl_easy_setopt(curl, CURLOPT_URL, request->url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "spillway/" SPILLWAY_VERSION);
+    http_trust_set(&pool->trust, curl, request->url, &flight->headers, &flight->connect_to);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, IDLE_S);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, flight->headers);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, left < CONNECT_MS ? left : (long)CONNECT_MS);
@@ -200,7 +178,6 @@ static int flight_begin(struct http_pool *pool, struct flight *flight, int64_t d
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &flight->answer->body);
     curl_easy_setopt(curl, CURLOPT_PRIVATE, flight);
-    set_trust(curl, pool);
     set_body(curl, request);
     if (curl_multi_add_handle(pool->multi, curl) != CURLM_OK)
         return err_set(flight->err, FAULT_INTERNAL, "libcurl refuses a call");
@@ -223,18 +200,11 @@ static bool was_sent(CURL *curl, CURLcode code)
 static int call_fault(struct flight *flight, CURLcode code)
 {
     const char *words = flight->detail[0] ? flight->detail : curl_easy_strerror(code);
-    enum fault fault = FAULT_UNAVAILABLE;
 
-    if (code == CURLE_OPERATION_TIMEDOUT)
-        fault = FAULT_TIMEOUT;
-    else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
-             code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-             code == CURLE_SSL_CERTPROBLEM)
-        fault = FAULT_INVALID;
     if (flight->answer->body.failed)
         return err_set(flight->err, FAULT_INVALID, "%s: an answer of more than %zu bytes",
                        flight->request->url, flight->answer->body.cap);
-    return err_set(flight->err, fault, "%s: %s", flight->request->url, words);
+    return err_set(flight->err, http_fault_of(code), "%s: %s", flight->request->url, words);
 }
 
 static void flight_end(struct http_pool *pool, struct flight *flight, CURLcode code)
@@ -267,6 +237,7 @@ static void flight_free(struct http_pool *pool, struct flight *flight)
         curl_easy_cleanup(flight->curl);
     }
     curl_slist_free_all(flight->headers);
+    curl_slist_free_all(flight->connect_to);
 }
 
 /* ---- many ------------------------------------------------------------------------------------ */

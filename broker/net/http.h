@@ -20,6 +20,8 @@ struct http_options {
     bool insecure;           /* the other side's certificate is not checked */
     const char *cacert;      /* PEM; NULL: the system's authorities */
     const char *cert, *key;  /* PEM, to show our own; NULL: none */
+    const char *server_name; /* whom the other side's certificate names; NULL: the URL's host */
+    const char *proxy;       /* URL; NULL: by the environment */
     double calls_per_second; /* 0: not paced */
     int burst;
 };
@@ -45,6 +47,9 @@ void http_answer_free(struct http_answer *answer);
 
 int http_pool_new(const struct http_options *options, struct http_pool **out, struct err *err);
 void http_pool_free(struct http_pool *pool);
+/* The same as cacert, cert and key, but their contents; NULL: as the options say. */
+void http_pool_identity(struct http_pool *pool, const char *cacert, const char *cert,
+                        const char *key);
 
 /* One call.  0: it was answered, whatever the status.  -1: FAULT_TIMEOUT, FAULT_UNAVAILABLE,
  * FAULT_THROTTLED (a Retry-After lasts beyond the deadline) or FAULT_INVALID (too long an answer).

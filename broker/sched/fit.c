@@ -43,7 +43,7 @@ bool fit_option(const struct sched_option *option, const struct sched_site *site
 
 bool fit_image(const struct sched_class *class, const struct sched_site *site)
 {
-    if (class->image == 0 || site->image_count == 0)
+    if (class->image == 0 || site->image_count == 0 || (class->container && site->container_bound))
         return true;
     for (size_t i = 0; i < site->image_count; i++)
         if (site->images[i] == class->image)

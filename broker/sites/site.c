@@ -10,16 +10,14 @@
 #include "base/map.h"
 #include "base/own.h"
 #include "base/parse.h"
+#include "sites/kubernetes/driver.h"
 #include "sites/local.h"
 #include "sites/openstack/driver.h"
 #include "sites/slurm/driver.h"
 #include "sites/ssh.h"
 
 static const struct site_driver *const drivers[] = {
-    &local_driver,
-    &slurm_driver,
-    &ssh_driver,
-    &openstack_driver,
+    &local_driver, &slurm_driver, &ssh_driver, &openstack_driver, &kubernetes_driver,
 };
 
 struct shape_breaker {

@@ -68,7 +68,7 @@ static int lease_one(struct tx *tx, struct lease *lease, struct err *err)
 
     lease->attempt = 0;
     lease->attempt_number = 0;
-    if (rc != 0 || worker->state != WORKER_READY)
+    if (rc != 0 || (worker->state != WORKER_READY && !lease->refused))
         return rc < 0 ? -1 : 0;
     rc = tx_job(tx, lease->job, &job, err);
     if (rc == 0)

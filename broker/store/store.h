@@ -193,6 +193,7 @@ struct lease {
     const char *decision; /* JSON: why there, with the figures; or NULL */
     int64_t attempt; /* out; 0: refused, the task is no longer pending or the worker takes none */
     int attempt_number; /* out */
+    bool refused;       /* its worker will not come: the attempt is made to be ended at once */
 };
 /* Bind pending tasks to workers.  0 also when some were refused. */
 int store_lease(struct store *store, struct lease *leases, size_t count, struct err *err);

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "spillway/state.h"
 
 /* What the site offers as one worker: a flavor, a node's room, this machine. */
 struct shape {
@@ -54,6 +55,8 @@ struct order {
     const char *broker; /* the broker's UUID: the mark every resource bears */
     int64_t worker;     /* our id of it */
     const char *shape, *image, *project;
+    const char
+        *container; /* of a per_image site: the image of the one class it serves; NULL: any */
     /* Boot payload, a JSON object: {"url", "worker", "token", "pin", "orphan_ms", ...}.  The token is the
      * one secret in it and dies at its first use. */
     const char *boot;
@@ -68,8 +71,9 @@ struct resource {
     char *id;   /* the site's own name of it */
     char *name; /* order->name of the worker that it belongs to; NULL: of none */
     enum instance_state state;
-    char *detail;     /* the site's words for its state; may be NULL */
-    enum fault fault; /* of a failed one: what kind, where the site says; else FAULT_NONE */
+    char *detail;       /* the site's words for its state; may be NULL */
+    enum fault fault;   /* of a failed one: what kind, where the site says; else FAULT_NONE */
+    enum reason reason; /* of a failed one: what that is to its jobs, where it says; else NONE */
     int64_t created_ms;
 };
 struct resources_list {

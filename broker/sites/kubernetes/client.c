@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.c - calls with a credential, and what the answers mean. */
+#include "sites/kubernetes/client.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "net/http.h"
+
+#define TRIES          3 /* of a call that may be repeated */
+#define FIRST_PAUSE_MS 250
+#define ANSWER_MOST    ((size_t)64 << 20)
+#define PAGE_MOST      500
+#define PAGES_MOST     2000
+#define WORDS_MOST     600
+
+struct client {
+    const struct kube_conf *conf;
+    struct login *login;
+    struct identity identity;
+    struct http_pool *pool;
+};
+
+int client_new(const struct kube_conf *conf, struct login *login, double calls_per_second,
+               int burst, struct client **out, struct err *err)
+{
+    struct client *client = xcalloc(1, sizeof *client);
+    struct http_options options = {
+        .insecure = conf->insecure,
+        .server_name = conf->server_name,
+        .proxy = conf->proxy,
+        .calls_per_second = calls_per_second,
+        .burst = burst,
+    };
+
+    client->conf = conf;
+    client->login = login;
+    if (http_pool_new(&options, &client->pool, err) < 0) {
+        client_free(client);
+        return -1;
+    }
+    *out = client;
+    return 0;
+}
+
+void client_free(struct client *client)
+{
+    if (!client)
+        return;
+    http_pool_free(client->pool);
+    identity_fini(&client->identity);
+    free(client);
+}
+
+int64_t client_requests(const struct client *client)
+{
+    return http_sent(client->pool);
+}
+
+void call_fini(struct call *call)
+{
+    json_decref(call->answer);
+    call->answer = NULL;
+    buf_free(&call->text);
+}
+
+/* ---- small things ---------------------------------------------------------------------------- */
+
+void put_query(struct buf *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+            strchr("-._~", c))
+            buf_putc(out, (char)c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+const char *kube_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text && *text ? text : NULL;
+}
+
+const json_t *kube_at(const json_t *object, ...)
+{
+    const char *key;
+    va_list keys;
+
+    va_start(keys, object);
+    while ((key = va_arg(keys, const char *)))
+        object = json_object_get(object, key);
+    va_end(keys);
+    return object;
+}
+
+int64_t kube_time(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    int64_t ms = 0;
+
+    return text && parse_time(text, &ms, NULL) == 0 ? ms : 0;
+}
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+/* Text without tags and line breaks: proxies answer in HTML. */
+static void plain(const char *text, size_t length, char out[WORDS_MOST])
+{
+    bool tag = false;
+    size_t at = 0;
+
+    for (size_t i = 0; i < length && at + 1 < WORDS_MOST; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c == '<')
+            tag = true;
+        if (!tag && !(c <= ' ' && (at == 0 || out[at - 1] == ' ')))
+            out[at++] = c <= ' ' ? ' ' : (char)c;
+        if (c == '>')
+            tag = false;
+    }
+    out[at] = '\0';
+}
+
+bool kube_is_quota(const char *words)
+{
+    return words && (strstr(words, "exceeded quota") || strstr(words, "must specify limits") ||
+                     strstr(words, "failed quota"));
+}
+
+static enum fault fault_of(long status, const char *words)
+{
+    switch (status) {
+    case 401:
+        return FAULT_AUTH;
+    case 403:
+        return kube_is_quota(words) ? FAULT_QUOTA : FAULT_AUTH;
+    case 404:
+    case 410:
+        return FAULT_NOT_FOUND;
+    case 409:
+        return FAULT_CONFLICT;
+    case 429:
+        return FAULT_THROTTLED;
+    case 504:
+        return FAULT_TIMEOUT;
+    default:
+        return status >= 500 || status < 400 ? FAULT_UNAVAILABLE : FAULT_INVALID;
+    }
+}
+
+int kube_fault(const char *what, long status, const char *body, size_t length, struct err *err)
+{
+    own_json json_t *answer = json_loadb(body ? body : "", length, 0, NULL);
+    const char *said = kube_text(answer, "message");
+    char words[WORDS_MOST];
+
+    plain(said ? said : body ? body : "", said ? strlen(said) : length, words);
+    return err_set(err, fault_of(status, words), "%s: %ld%s%s", what, status, *words ? ": " : "",
+                   words);
+}
+
+/* ---- one call -------------------------------------------------------------------------------- */
+
+static int get_identity(struct client *client, int64_t deadline_mono_ms, struct err *err)
+{
+    uint64_t before = client->identity.generation;
+
+    if (login_get(client->login, deadline_mono_ms, &client->identity, err) < 0)
+        return -1;
+    if (before != client->identity.generation)
+        http_pool_identity(client->pool, client->identity.ca, client->identity.cert,
+                           client->identity.key);
+    return 0;
+}
+
+static int take_answer(struct call *call, struct http_answer *got, const char *what,
+                       struct err *err)
+{
+    call->status = got->status;
+    if (got->status < 200 || got->status > 299)
+        return kube_fault(what, got->status, buf_text(&got->body), got->body.length, err);
+    if (call->wants_text) {
+        buf_puts(&call->text, buf_text(&got->body));
+        return 0;
+    }
+    call->answer = got->body.length ? json_loadb(got->body.data, got->body.length, 0, NULL) : NULL;
+    if (!call->answer)
+        return err_set(err, FAULT_UNAVAILABLE, "%s: the answer is no JSON", what);
+    return 0;
+}
+
+static int once(struct client *client, struct call *call, const char *body,
+                int64_t deadline_mono_ms, struct err *err)
+{
+    own_http_answer struct http_answer got = { .status = 0 };
+    own_str char *url = xasprintf("%s%s", client->conf->server, call->path);
+    own_str char *accept =
+        xasprintf("Accept: %s", call->accept ? call->accept : "application/json");
+    own_str char *what =
+        xasprintf("%s %.*s", call->method, (int)strcspn(call->path, "?"), call->path);
+    const char *headers[4] = { accept, "Content-Type: application/json", NULL, NULL };
+    struct http_request request = { .method = call->method,
+                                    .url = url,
+                                    .headers = headers,
+                                    .body = body,
+                                    .length = body ? strlen(body) : 0,
+                                    .answer_most = ANSWER_MOST };
+    int rc;
+
+    if (get_identity(client, deadline_mono_ms, err) < 0)
+        return -1;
+    headers[2] = client->identity.header;
+    rc = http_call(client->pool, &request, deadline_mono_ms, &got, err);
+    call->maybe_done = rc < 0 && got.maybe_done;
+    return rc < 0 ? -1 : take_answer(call, &got, what, err);
+}
+
+static bool may_repeat(const struct call *call, const struct err *err)
+{
+    bool harmless = strcmp(call->method, "GET") == 0 || strcmp(call->method, "DELETE") == 0;
+
+    return (harmless && (err->fault == FAULT_UNAVAILABLE || err->fault == FAULT_TIMEOUT)) ||
+           err->fault == FAULT_THROTTLED;
+}
+
+int client_call(struct client *client, struct call *call, int64_t deadline_mono_ms, struct err *err)
+{
+    own_str char *body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+    struct err why = ERR_INIT;
+    int64_t pause = FIRST_PAUSE_MS;
+    bool renewed = false;
+    int rc = -1;
+
+    for (int tries = 0; tries < TRIES; tries++) {
+        call->status = 0;
+        rc = once(client, call, body, deadline_mono_ms, &why);
+        if (rc == 0)
+            break;
+        if (call->status == 401 && !renewed &&
+            login_refused(client->login, client->identity.generation)) {
+            renewed = true;
+            continue;
+        }
+        if (!may_repeat(call, &why) || clock_mono_ms() + pause >= deadline_mono_ms)
+            break;
+        clock_sleep_ms(pause);
+        pause *= 2;
+    }
+    if (body)
+        explicit_bzero(body, strlen(body));
+    if (rc < 0 && err)
+        *err = why;
+    return rc;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+static char *page_path(const char *path, const char *next)
+{
+    own_buf struct buf out = BUF_INIT(65536);
+
+    buf_printf(&out, "%s%climit=%d", path, strchr(path, '?') ? '&' : '?', PAGE_MOST);
+    if (next) {
+        buf_puts(&out, "&continue=");
+        put_query(&out, next);
+    }
+    return buf_take(&out);
+}
+
+int client_list(struct client *client, const char *path, const char *accept,
+                int64_t deadline_mono_ms, client_each *each, void *arg, char **version,
+                struct err *err)
+{
+    own_str char *next = NULL;
+
+    for (int page = 0; page < PAGES_MOST; page++) {
+        own_str char *url = page_path(path, next);
+        own_call struct call call = { .method = "GET", .path = url, .accept = accept };
+        const json_t *item, *meta;
+        const char *more;
+        size_t i;
+
+        if (client_call(client, &call, deadline_mono_ms, err) < 0)
+            return -1;
+        json_array_foreach(json_object_get(call.answer, "items"), i, item) each(arg, item);
+        meta = json_object_get(call.answer, "metadata");
+        more = kube_text(meta, "continue");
+        if (!more) {
+            const char *at = kube_text(meta, "resourceVersion");
+
+            if (version)
+                *version = xstrdup(at ? at : "0");
+            return 0;
+        }
+        free(next);
+        next = xstrdup(more);
+    }
+    return err_set(err, FAULT_INVALID, "GET %s: more than %d pages", path, PAGES_MOST);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* driver.h - a namespace of a Kubernetes cluster as a site. */
+#ifndef SPILLWAY_KUBERNETES_DRIVER_H
+#define SPILLWAY_KUBERNETES_DRIVER_H
+
+#include "sites/kubernetes/kubeconfig.h"
+#include "spillway/site_driver.h"
+
+extern const struct site_driver kubernetes_driver;
+
+/* The keys of a site file that are read here, NULL-terminated: another kind of site that makes its
+ * cluster first takes them as they are, but for `kubeconfig` and `context`. */
+extern const char *const kubernetes_keys[];
+/* As kubernetes_driver.open, with a kubeconfig that is at hand: takes what `kube` holds, also after a
+ * fault.  Keys that are not ours are the caller's to check.  What comes out is for the functions of
+ * kubernetes_driver. */
+int kubernetes_open(const struct site_conf *conf, struct kube_conf *kube, void **self,
+                    struct err *err);
+
+#endif

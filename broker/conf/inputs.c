@@ -171,7 +171,10 @@ static void settle_input(struct reader *r, struct input *input)
         reader_problem(r, "say from where", "needs 'from'");
         return;
     }
-    if (input->from && strncasecmp(input->from, "http://", 7) == 0 && !input->sha256)
+    /* Content that is here already may come without a name of its own: readers find one all the same. */
+    if (!input->from)
+        input->from = xasprintf("./%s", input->to);
+    if (strncasecmp(input->from, "http://", 7) == 0 && !input->sha256)
         reader_problem(r, "use https://, or give the sha256 of what must arrive",
                        "plain http:// can be changed on the way");
     if (input->to)

@@ -143,6 +143,19 @@ static void alternatives_start_from_what_they_share(void **state)
     job_spec_free(&spec);
 }
 
+/* Content that is here already needs no source, yet whoever reads the source finds one. */
+static void an_input_of_known_content_needs_no_source(void **state)
+{
+    struct job_spec spec =
+        job("command: [x]\ninputs: [{to: a/b, sha256: "
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}]\n");
+
+    (void)state;
+    assert_string_equal(spec.inputs[0].to, "a/b");
+    assert_string_equal(spec.inputs[0].from, "./a/b");
+    job_spec_free(&spec);
+}
+
 static void inputs_land_below_the_job(void **state)
 {
     struct job_spec spec =
@@ -388,6 +401,7 @@ int main(void)
         cmocka_unit_test(the_full_example_arrives_whole),
         cmocka_unit_test(text_is_run_by_the_shell_and_names_the_job),
         cmocka_unit_test(alternatives_start_from_what_they_share),
+        cmocka_unit_test(an_input_of_known_content_needs_no_source),
         cmocka_unit_test(inputs_land_below_the_job),
         cmocka_unit_test(short_forms_mean_the_long_ones),
         cmocka_unit_test(a_refused_job_is_empty_and_problems_are_bounded),

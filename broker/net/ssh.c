@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "net/known_hosts.h"
@@ -489,80 +490,135 @@ int ssh_run(struct ssh *ssh, const char *script, struct buf *out, struct buf *er
 /* ---- files ------------------------------------------------------------------------------------
  */
 
-static int sftp_fault(struct ssh *ssh, LIBSSH2_SFTP *sftp, const char *remote, struct err *err)
+static int sftp_fault(struct ssh *ssh, LIBSSH2_SFTP *sftp, const char *what, const char *remote,
+                      struct err *err)
 {
     unsigned long code = sftp ? libssh2_sftp_last_error(sftp) : 0;
 
     if (code == LIBSSH2_FX_PERMISSION_DENIED)
-        return err_set(err, FAULT_AUTH, "%s: write %s: permission denied", ssh->name, remote);
+        return err_set(err, FAULT_AUTH, "%s: %s %s: permission denied", ssh->name, what, remote);
     if (code == LIBSSH2_FX_NO_SUCH_FILE)
-        return err_set(err, FAULT_NOT_FOUND, "%s: write %s: no such folder", ssh->name, remote);
+        return err_set(err, FAULT_NOT_FOUND, "%s: %s %s: no such file or folder", ssh->name, what,
+                       remote);
     if (code)
-        return err_set(err, FAULT_UNAVAILABLE, "%s: write %s: the server says %lu (disk full?)",
-                       ssh->name, remote, code);
+        return err_set(err, FAULT_UNAVAILABLE, "%s: %s %s: the server says %lu (disk full?)",
+                       ssh->name, what, remote, code);
     return ssh_fault(ssh, err, remote);
 }
 
-static int send_file(struct ssh *ssh, LIBSSH2_SFTP *sftp, LIBSSH2_SFTP_HANDLE *to, int from,
-                     const char *remote, int64_t until, struct err *err)
+/* One file on the other side, while it is open. */
+struct transfer {
+    struct ssh *ssh;
+    LIBSSH2_SFTP *sftp;
+    LIBSSH2_SFTP_HANDLE *handle;
+    const char *remote;
+    int local;
+    int64_t most; /* bytes to take */
+    int64_t until;
+};
+
+static int send_file(struct transfer *t, struct err *err)
 {
     char data[CHUNK];
     ssize_t got;
 
-    while ((got = read(from, data, sizeof data)) > 0) {
+    while ((got = read(t->local, data, sizeof data)) > 0) {
         for (size_t at = 0; at < (size_t)got;) {
-            ssize_t sent = libssh2_sftp_write(to, data + at, (size_t)got - at);
+            ssize_t sent = libssh2_sftp_write(t->handle, data + at, (size_t)got - at);
 
             if (sent == LIBSSH2_ERROR_EAGAIN) {
-                if (ssh_wait(ssh, until, err) < 0)
+                if (ssh_wait(t->ssh, t->until, err) < 0)
                     return -1;
             } else if (sent < 0) {
-                return sftp_fault(ssh, sftp, remote, err);
+                return sftp_fault(t->ssh, t->sftp, "write", t->remote, err);
             } else {
                 at += (size_t)sent;
             }
         }
     }
-    return got < 0 ? err_sys(err, "read the file for %s", remote) : 0;
+    return got < 0 ? err_sys(err, "read the file for %s", t->remote) : 0;
 }
 
-static int put_open(struct ssh *ssh, LIBSSH2_SFTP *sftp, int from, const char *remote, int mode,
-                    int64_t until, struct err *err)
+static int take_file(struct transfer *t, struct err *err)
 {
-    LIBSSH2_SFTP_HANDLE *to;
+    char data[CHUNK];
+    int64_t taken = 0;
+
+    for (;;) {
+        ssize_t got = libssh2_sftp_read(t->handle, data, sizeof data);
+
+        if (got == 0)
+            return 0;
+        if (got == LIBSSH2_ERROR_EAGAIN) {
+            if (ssh_wait(t->ssh, t->until, err) < 0)
+                return -1;
+            continue;
+        }
+        if (got < 0)
+            return sftp_fault(t->ssh, t->sftp, "read", t->remote, err);
+        taken += got;
+        if (taken > t->most)
+            return err_set(err, FAULT_INVALID, "%s: %s is larger than %lld bytes", t->ssh->name,
+                           t->remote, (long long)t->most);
+        if (io_write_all(t->local, data, (size_t)got) < 0)
+            return err_sys(err, "write what %s holds", t->remote);
+    }
+}
+
+typedef int transfer_move(struct transfer *t, struct err *err);
+
+static int transfer_open(struct transfer *t, unsigned long flags, int mode, transfer_move *move,
+                         struct err *err)
+{
+    struct ssh *ssh = t->ssh;
+    const char *what = flags & LIBSSH2_FXF_WRITE ? "write" : "read";
     int rc, closed;
 
-    while (!(to = libssh2_sftp_open(
-                 sftp, remote, LIBSSH2_FXF_WRITE | LIBSSH2_FXF_CREAT | LIBSSH2_FXF_TRUNC, mode))) {
+    while (!(t->handle = libssh2_sftp_open(t->sftp, t->remote, flags, mode))) {
         if (libssh2_session_last_errno(ssh->session) != LIBSSH2_ERROR_EAGAIN)
-            return sftp_fault(ssh, sftp, remote, err);
-        if (ssh_wait(ssh, until, err) < 0)
+            return sftp_fault(ssh, t->sftp, what, t->remote, err);
+        if (ssh_wait(ssh, t->until, err) < 0)
             return -1;
     }
-    rc = send_file(ssh, sftp, to, from, remote, until, err);
+    rc = move(t, err);
     if (ssh->broken)
-        return -1;
-    closed = UNTIL_DONE(ssh, until, rc < 0 ? NULL : err, libssh2_sftp_close(to));
+        return rc < 0 ? -1
+                      : err_set(err, FAULT_UNAVAILABLE, "%s: the connection is gone", ssh->name);
+    closed = UNTIL_DONE(ssh, t->until, rc < 0 ? NULL : err, libssh2_sftp_close(t->handle));
     if (closed < 0 && rc == 0)
-        return closed == LIBSSH2_ERROR_EAGAIN ? -1 : sftp_fault(ssh, sftp, remote, err);
+        return closed == LIBSSH2_ERROR_EAGAIN ? -1 : sftp_fault(ssh, t->sftp, what, t->remote, err);
     return rc;
 }
 
-static int put(struct ssh *ssh, int from, const char *remote, int mode, int64_t until,
-               struct err *err)
+/* With the lock held. */
+static int transfer_run(struct transfer *t, unsigned long flags, int mode, transfer_move *move,
+                        struct err *err)
 {
-    LIBSSH2_SFTP *sftp;
+    struct ssh *ssh = t->ssh;
     int rc;
 
-    while (!(sftp = libssh2_sftp_init(ssh->session))) {
+    while (!(t->sftp = libssh2_sftp_init(ssh->session))) {
         if (libssh2_session_last_errno(ssh->session) != LIBSSH2_ERROR_EAGAIN)
             return ssh_fault(ssh, err, "start SFTP");
-        if (ssh_wait(ssh, until, err) < 0)
+        if (ssh_wait(ssh, t->until, err) < 0)
             return -1;
     }
-    rc = put_open(ssh, sftp, from, remote, mode, until, err);
+    rc = transfer_open(t, flags, mode, move, err);
     if (!ssh->broken)
-        (void)UNTIL_DONE(ssh, until, NULL, libssh2_sftp_shutdown(sftp));
+        (void)UNTIL_DONE(ssh, t->until, NULL, libssh2_sftp_shutdown(t->sftp));
+    return rc;
+}
+
+static int transfer(struct transfer *t, unsigned long flags, int mode, transfer_move *move,
+                    struct err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&t->ssh->lock);
+    rc = ssh_connected(t->ssh, t->until, err);
+    if (rc == 0)
+        rc = transfer_run(t, flags, mode, move, err);
+    pthread_mutex_unlock(&t->ssh->lock);
     return rc;
 }
 
@@ -570,14 +626,20 @@ int ssh_put(struct ssh *ssh, const char *local, const char *remote, int mode,
             int64_t deadline_mono_ms, struct err *err)
 {
     own_fd int from = open(local, O_RDONLY | O_CLOEXEC);
-    int rc;
+    struct transfer t = { .ssh = ssh, .remote = remote, .local = from, .until = deadline_mono_ms };
 
     if (from < 0)
         return err_sys(err, "open %s", local);
-    pthread_mutex_lock(&ssh->lock);
-    rc = ssh_connected(ssh, deadline_mono_ms, err);
-    if (rc == 0)
-        rc = put(ssh, from, remote, mode, deadline_mono_ms, err);
-    pthread_mutex_unlock(&ssh->lock);
-    return rc;
+    return transfer(&t, LIBSSH2_FXF_WRITE | LIBSSH2_FXF_CREAT | LIBSSH2_FXF_TRUNC, mode, send_file,
+                    err);
+}
+
+int ssh_get(struct ssh *ssh, const char *remote, int to, int64_t most, int64_t deadline_mono_ms,
+            struct err *err)
+{
+    struct transfer t = {
+        .ssh = ssh, .remote = remote, .local = to, .most = most, .until = deadline_mono_ms
+    };
+
+    return transfer(&t, LIBSSH2_FXF_READ, 0, take_file, err);
 }

@@ -42,6 +42,10 @@ int ssh_run(struct ssh *ssh, const char *script, struct buf *out, struct buf *er
 int ssh_put(struct ssh *ssh, const char *local, const char *remote, int mode,
             int64_t deadline_mono_ms, struct err *err);
 
+/* The other way, into `to`, an open file; FAULT_INVALID past `most` bytes. */
+int ssh_get(struct ssh *ssh, const char *remote, int to, int64_t most, int64_t deadline_mono_ms,
+            struct err *err);
+
 /* Have the host listen at `bind`:*port (0: any, which *port then says) and carry what connects
  * there to `to_host`:`to_port` on our side.  One such door for a session; one that is open already
  * is success. A session that was opened anew has none: ask again. */

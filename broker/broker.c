@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "internal.h"
+#include "store/bursts.h"
 #include "store/notices.h"
 
 #define CARE_MS  5000
@@ -170,7 +171,9 @@ static void prune(struct broker *broker)
     struct pruned pruned = { .jobs = 0 };
     struct err err = ERR_INIT;
 
-    if (store_prune(broker->store, &rule, clock_wall_ms(), &pruned, &err) < 0)
+    if (store_prune(broker->store, &rule, clock_wall_ms(), &pruned, &err) < 0 ||
+        (rule.jobs_ms &&
+         store_bursts_prune(broker->store, clock_wall_ms() - rule.jobs_ms, &err) < 0))
         log_error("pruning: %s", err.text);
     else if (pruned.jobs || pruned.logs || pruned.blobs || pruned.events)
         log_info("pruned by rule: jobs=%lld logs=%lld blobs=%lld events=%lld bytes=%lld",
@@ -324,7 +327,8 @@ void broker_set_pin(struct broker *broker, const char *pin)
 
 int broker_start(struct broker *broker, struct err *err)
 {
-    if (sites_start(broker, err) < 0 || dispatch_start(broker->dispatch, err) < 0)
+    if (sites_start(broker, err) < 0 || dispatch_start(broker->dispatch, err) < 0 ||
+        burst_start(broker, &broker->burst, err) < 0)
         return -1;
     errno = pthread_create(&broker->care, NULL, care_run, broker);
     if (errno)
@@ -353,6 +357,7 @@ void broker_close(struct broker *broker)
     if (!broker)
         return;
     care_stop(broker);
+    burst_stop(broker->burst);
     if (broker->dispatch)
         dispatch_stop(broker->dispatch);
     sites_stop(broker);
@@ -375,6 +380,8 @@ int broker_reload(struct broker *broker, const struct broker_conf *conf, struct 
 {
     int rc;
 
+    burst_stop(broker->burst);
+    broker->burst = NULL;
     dispatch_stop(broker->dispatch);
     pthread_rwlock_wrlock(&broker->sites_lock);
     sites_stop(broker);
@@ -390,6 +397,8 @@ int broker_reload(struct broker *broker, const struct broker_conf *conf, struct 
     if (dispatch_start(broker->dispatch, err) < 0)
         return -1;
     dispatch_poke(broker->dispatch);
+    if (rc == 0)
+        rc = burst_start(broker, &broker->burst, err);
     return rc;
 }
 

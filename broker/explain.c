@@ -94,6 +94,69 @@ int broker_explain_spec(struct broker *broker, const struct job_spec *spec, cons
     return 0;
 }
 
+/* A site that is further is used only where it is worth its overflow_after. */
+static void take_best(const struct sched_snapshot *snapshot, const struct sched_rows *rows,
+                      int64_t gain_ms, int64_t near_start_ms, struct best_start *out)
+{
+    int64_t most = INT64_MIN;
+
+    *out = (struct best_start){ .start_ms = -1 };
+    snprintf(out->why, sizeof out->why, "%.390s", rows->text ? rows->text : "none is there");
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct sched_row *row = &rows->list[i];
+        const struct sched_site *site = &snapshot->sites[row->site];
+        int64_t need = gain_ms >= 0 ? gain_ms : site->overflow_after_ms;
+
+        if (row->start_ms < 0 || row->verdict == SCHED_NEVER || row->verdict > SCHED_DISABLED ||
+            near_start_ms - row->start_ms - need <= most)
+            continue;
+        most = near_start_ms - row->start_ms - need;
+        snprintf(out->site, sizeof out->site, "%s", site->name);
+        out->start_ms = row->start_ms;
+        out->overflow_after_ms = site->overflow_after_ms;
+    }
+}
+
+int broker_best_start(struct broker *broker, const struct job_spec *spec, const char *project,
+                      const char *user, int64_t gain_ms, int64_t near_start_ms,
+                      struct best_start *out, struct err *err)
+{
+    struct qclass class = { .id = WORLD_ASKED, .ready = 1 };
+    own_str char *key = job_class_key(spec, project, user);
+    const struct sched_snapshot *snapshot;
+    struct sched_params params;
+    struct sched_rows rows = { .list = NULL };
+
+    if (job_class_parse(key, &class.spec, &class.project, &class.user, err) < 0)
+        return -1;
+    broker_sched_params(broker->conf, &params);
+    pthread_mutex_lock(&broker->queue->lock);
+    snapshot = world_build(broker->world, broker->queue, &class, clock_wall_ms());
+    sched_explain(&params, snapshot, world_place(broker->world, &class), &rows);
+    take_best(snapshot, &rows, gain_ms, near_start_ms, out);
+    world_forget(broker->world, &class);
+    pthread_mutex_unlock(&broker->queue->lock);
+    sched_rows_free(&rows);
+    job_spec_free(&class.spec);
+    free(class.project);
+    free(class.user);
+    return 0;
+}
+
+int64_t broker_learned_wait(struct broker *broker, const char *name)
+{
+    const struct sched_snapshot *snapshot;
+    int64_t wait = -1;
+
+    pthread_mutex_lock(&broker->queue->lock);
+    snapshot = world_build(broker->world, broker->queue, NULL, clock_wall_ms());
+    for (size_t i = 0; i < snapshot->site_count; i++)
+        if (strcmp(snapshot->sites[i].name, name) == 0)
+            wait = snapshot->sites[i].wait_ms;
+    pthread_mutex_unlock(&broker->queue->lock);
+    return wait;
+}
+
 enum reason broker_wait_reason(struct broker *broker, struct target target)
 {
     enum reason reason;

@@ -7,6 +7,7 @@
 
 #include "agents.h"
 #include "broker.h"
+#include "burst.h"
 #include "credentials.h"
 #include "dispatch.h"
 #include "queue.h"
@@ -39,6 +40,7 @@ struct broker {
     struct broken_site *broken;
     size_t broken_count;
 
+    struct burst *burst;  /* NULL: no site has `burst:` */
     pthread_t care;       /* prunes by rule */
     pthread_mutex_t lock; /* all below */
     pthread_cond_t wake;
@@ -46,6 +48,20 @@ struct broker {
     void (*events_wake)(void *arg);
     void *events_arg;
 };
+
+/* Where a class that no job has yet would gain most by starting, by the figures of
+ * broker_explain(). */
+struct best_start {
+    char site[65]; /* "": nowhere */
+    int64_t start_ms, overflow_after_ms;
+    char why[400]; /* one sentence, when nowhere */
+};
+/* `gain_ms` stands in for each site's overflow_after, unless it is < 0. */
+int broker_best_start(struct broker *broker, const struct job_spec *spec, const char *project,
+                      const char *user, int64_t gain_ms, int64_t near_start_ms,
+                      struct best_start *out, struct err *err);
+/* How long workers have waited in the site's queue of late; -1: not known. */
+int64_t broker_learned_wait(struct broker *broker, const char *site);
 
 /* How the parameters of explanations and decisions are made from the configuration. */
 void broker_sched_params(const struct broker_conf *conf, struct sched_params *out);

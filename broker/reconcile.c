@@ -33,6 +33,9 @@ struct ask {
     struct list link;
     uint64_t number;
     bool audit, reap, done;
+    reconcile_task *call; /* NULL: a probe or an audit */
+    void *arg;
+    bool running; /* a call's asker must not leave now: its argument is in use */
     int rc;
     json_t *answer;
     struct err err;
@@ -526,6 +529,26 @@ int reconcile_audit(struct reconcile *r, bool reap, int64_t deadline_mono_ms, js
     return rc;
 }
 
+int reconcile_call(struct reconcile *r, reconcile_task *call, void *arg, struct err *err)
+{
+    struct ask question = { .call = call, .arg = arg };
+
+    list_init(&question.link);
+    pthread_mutex_lock(&r->lock);
+    question.number = ++r->last_ask;
+    list_add_tail(&r->asks, &question.link);
+    reconcile_poke(r);
+    while (!question.done && (!r->stop || question.running))
+        pthread_cond_wait(&r->answered, &r->lock);
+    list_del(&question.link);
+    pthread_mutex_unlock(&r->lock);
+    if (!question.done)
+        return err_set(err, FAULT_UNAVAILABLE, "its thread is about to end");
+    if (question.rc < 0 && err)
+        *err = question.err;
+    return question.rc;
+}
+
 /* The question stays on the asker's stack: it is only touched with the lock held. */
 static void answer_asks(struct reconcile *r)
 {
@@ -533,21 +556,28 @@ static void answer_asks(struct reconcile *r)
         struct ask *question;
         uint64_t number;
         bool is_audit, reap;
+        reconcile_task *call;
+        void *arg;
         json_t *answer = NULL;
         struct err err = ERR_INIT;
         int rc;
 
         pthread_mutex_lock(&r->lock);
-        if (list_empty(&r->asks)) {
+        if (list_empty(&r->asks) || r->stop) {
             pthread_mutex_unlock(&r->lock);
             return;
         }
         question = list_item(r->asks.next, struct ask, link);
+        question->running = true;
+        call = question->call;
+        arg = question->arg;
         number = question->number;
         is_audit = question->audit;
         reap = question->reap;
         pthread_mutex_unlock(&r->lock);
-        rc = is_audit ? audit(r, reap, &answer, &err) : probe(r, &err);
+        rc = call       ? call(r->options.site, arg, &err)
+             : is_audit ? audit(r, reap, &answer, &err)
+                        : probe(r, &err);
         pthread_mutex_lock(&r->lock);
         question = list_item(r->asks.next, struct ask, link);
         if (!list_empty(&r->asks) && question->number == number) {

@@ -43,4 +43,8 @@ int reconcile_probe(struct reconcile *reconcile, int64_t deadline_mono_ms, struc
 int reconcile_audit(struct reconcile *reconcile, bool reap, int64_t deadline_mono_ms, json_t **out,
                     struct err *err);
 
+/* Run `call` on this site's thread and wait for it.  FAULT_UNAVAILABLE: the thread is about to end. */
+typedef int reconcile_task(struct site *site, void *arg, struct err *err);
+int reconcile_call(struct reconcile *reconcile, reconcile_task *call, void *arg, struct err *err);
+
 #endif

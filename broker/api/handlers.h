@@ -28,6 +28,8 @@ handler schedules_add, schedules_list, schedule_show, schedule_next, schedule_hi
 handler schedule_pause, schedule_resume, schedule_trigger, schedule_rm;
 /* notices.c */
 handler notices_list, notice_replay;
+/* bursts.c */
+handler bursts_list, burst_show, burst_release_post;
 /* usage.c */
 handler usage_get, shares_get;
 /* tokens.c */

@@ -73,6 +73,12 @@ const struct route api_routes[] = {
       .query = QUERY("state", "limit", "cursor") },
     { "POST", "/v1/notices/{id}/replay", ACCESS_USER, ROUTE_POOL, EMPTY, .handle = notice_replay },
 
+    { "GET", "/v1/bursts", ACCESS_USER, ROUTE_POOL, .handle = bursts_list,
+      .query = QUERY("all", "limit", "cursor") },
+    { "GET", "/v1/bursts/{id}", ACCESS_USER, ROUTE_POOL, .handle = burst_show },
+    { "POST", "/v1/bursts/{id}/release", ACCESS_USER, ROUTE_POOL, EMPTY,
+      .handle = burst_release_post },
+
     { "GET", "/v1/sites", ACCESS_USER, ROUTE_POOL, .handle = api_sites_list },
     { "GET", "/v1/sites/{name}", ACCESS_USER, ROUTE_POOL, .handle = api_site_show },
     { "POST", "/v1/sites/{name}/enable", ACCESS_OPERATOR, ROUTE_POOL, EMPTY,

@@ -19,6 +19,7 @@ extern const struct command command_release;    /* change.c */
 extern const struct command command_retry;      /* change.c */
 extern const struct command command_schedule;   /* schedule.c */
 extern const struct command command_notices;    /* notices.c */
+extern const struct command command_burst;      /* burst.c */
 extern const struct command command_sites;      /* sites.c */
 extern const struct command command_workers;    /* workers.c */
 extern const struct command command_top;        /* top.c */

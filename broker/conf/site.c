@@ -207,6 +207,59 @@ static void read_calls(struct reader *r, const struct field *field, const json_t
     read_level(r, &calls_level, value, slot);
 }
 
+/* ---- burst
+ * ------------------------------------------------------------------------------------------- */
+
+static const char *const end_words[] = { "cancel", "receipt", NULL };
+
+/* "mine", "all", or names. */
+static void read_users(struct reader *r, const struct field *field, const json_t *value, void *slot)
+{
+    struct site_burst *burst = slot;
+    const char *word = json_string_value(value);
+
+    if (word && (strcmp(word, "mine") == 0 || strcmp(word, "all") == 0))
+        burst->all_users = strcmp(word, "all") == 0;
+    else
+        read_texts(r, field, value, &burst->users);
+}
+
+static void read_end(struct reader *r, const struct field *field, const json_t *value, void *slot)
+{
+    int end = 0;
+
+    read_word(r, field, value, &end);
+    ((struct site_burst *)slot)->receipt = end == 1;
+}
+
+static const struct field burst_fields[] = {
+    FIELD("partition", read_texts, struct site_burst, partitions, .most = 128),
+    FIELD("qos", read_texts, struct site_burst, qos, .most = 128),
+    FIELD("comment", read_text, struct site_burst, comment, .most = 256),
+    FIELD_SELF("users", read_users, .most = 64),
+    FIELD_SELF("end", read_end, .words = end_words),
+    FIELD("gain", read_span, struct site_burst, gain_ms, BETWEEN(0, 30 * DAY_MS)),
+    FIELD("bytes", read_bytes, struct site_burst, bytes_most, BETWEEN(1, PIB)),
+    FIELD("files", read_i64, struct site_burst, files_most, BETWEEN(1, 5000)),
+    FIELD("jobs", read_i64, struct site_burst, jobs_most, BETWEEN(0, 10000)),
+    FIELD("every", read_span, struct site_burst, every_ms, BETWEEN(1000, DAY_MS)),
+    { 0 },
+};
+static const struct level burst_level = { "burst", burst_fields, NULL };
+
+static void read_burst(struct reader *r, const struct field *field, const json_t *value, void *slot)
+{
+    struct site_burst *burst = &((struct site_conf *)slot)->burst;
+    size_t before = r->found;
+
+    (void)field;
+    read_level(r, &burst_level, value, burst);
+    burst->on = true;
+    if (r->found == before && !burst->partitions && !burst->qos && !burst->comment)
+        reader_problem(r, "say which jobs: {partition: NAME}, {qos: NAME} or {comment: PATTERN}",
+                       "names no partition, QoS or comment");
+}
+
 static bool is_country(const char *text)
 {
     return strlen(text) == 2 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2;
@@ -268,6 +321,7 @@ static const struct field site_fields[] = {
     FIELD("probe", read_span, struct site_conf, probe_ms, BETWEEN(1000, DAY_MS)),
     FIELD("reconcile", read_span, struct site_conf, reconcile_ms, BETWEEN(1000, DAY_MS)),
     FIELD_SELF("calls", read_calls),
+    FIELD_SELF("burst", read_burst),
     { 0 },
 };
 
@@ -330,6 +384,11 @@ void site_conf_init(struct site_conf *conf, const char *name, const char *type)
         .reconcile_ms = (int64_t)(2 * MINUTE_MS),
         .calls_per_second = 10,
         .calls_burst = 20,
+        .burst = { .gain_ms = -1,
+                   .bytes_most = (int64_t)(1024 * MIB),
+                   .files_most = 1000,
+                   .jobs_most = 100,
+                   .every_ms = 10000 },
         .driver = json_object(),
     };
     set_defaults(conf, NULL);
@@ -386,6 +445,10 @@ void site_conf_fini(struct site_conf *conf)
     free(conf->images);
     free(conf->gpus);
     strings_free(conf->projects);
+    strings_free(conf->burst.partitions);
+    strings_free(conf->burst.qos);
+    strings_free(conf->burst.users);
+    free(conf->burst.comment);
     free(conf->name);
     free(conf->type);
     free(conf->jurisdiction);

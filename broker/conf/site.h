@@ -56,6 +56,20 @@ struct shape_price {
     double hour;
 };
 
+/* burst: which jobs of the site's own queue may run elsewhere.  All that is said must hold. */
+struct site_burst {
+    bool on;
+    char **partitions, **qos;       /* one of these; NULL-terminated, or NULL: any */
+    char *comment;                  /* a pattern */
+    char **users;                   /* whose; NULL: those of the account that we log in with */
+    bool all_users;                 /* users: all */
+    bool receipt;                   /* end: receipt */
+    int64_t gain_ms;                /* < 0: overflow_after of where it would go */
+    int64_t bytes_most, files_most; /* carried, of one job */
+    int64_t jobs_most;              /* away at a time */
+    int64_t every_ms;
+};
+
 struct site_conf {
     char *name, *type;
     enum tier tier; /* default home for local, slurm and ssh, else partner */
@@ -90,6 +104,7 @@ struct site_conf {
     int64_t probe_ms, reconcile_ms; /* how often */
     double calls_per_second;        /* to the site's API */
     int calls_burst;
+    struct site_burst burst;
 
     json_t *driver; /* an object: the keys that are not listed above */
     /* where it stands, for site_conf_error() */

@@ -102,6 +102,10 @@ int site_open(const struct site_conf *conf, const char *state, struct site **out
         return err_set(err, FAULT_INVALID, "%s", conf->fault);
     if (!driver)
         return no_driver(conf, err);
+    if (conf->burst.on && !driver->home)
+        return site_conf_error(conf, "/burst", err,
+                               "a site of type %s has no queue of its own to take jobs from",
+                               conf->type);
     if (driver->open(conf, dir, &self, err) < 0)
         return err_wrap(err, "site %s", conf->name);
     site = xcalloc(1, sizeof *site);
@@ -365,4 +369,12 @@ void site_failed(struct site *site, const char *shape, enum fault fault, const c
     pthread_mutex_lock(&site->lock);
     breaker_fault(shape_of(site, shape), clock_wall_ms(), fault == FAULT_NO_CAPACITY, why);
     pthread_mutex_unlock(&site->lock);
+}
+
+/* ---- the site's own queue --------------------------------------------------------------------- */
+
+const struct site_home *site_home(const struct site *site, void **self)
+{
+    *self = site->self;
+    return site->driver->home;
 }

@@ -11,6 +11,7 @@
 #include "sched/learn.h"
 #include "spillway/placement.h"
 #include "spillway/site_driver.h"
+#include "spillway/site_home.h"
 
 struct site;
 
@@ -41,6 +42,9 @@ const struct site_conf *site_conf_of(const struct site *site);
 const char *site_name(const struct site *site);
 /* What kind of site it is: settle_ms, single, per_image. */
 const struct site_driver *site_traits(const struct site *site);
+/* What it can do with the site's own queue, and its object; NULL: the site has none.  Called on the
+ * site's thread. */
+const struct site_home *site_home(const struct site *site, void **self);
 /* The driver's watch descriptor, or -1. */
 int site_watch_fd(struct site *site);
 

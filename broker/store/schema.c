@@ -172,7 +172,17 @@ static const char STEP_4[] = "ALTER TABLE firings ADD COLUMN jobs INTEGER NOT NU
                              "CREATE INDEX firings_of_jobs ON firings (job, jobs) "
                              "WHERE ended = 0 AND job > 0;";
 
-static const char *const steps[] = { STEP_1, STEP_2, STEP_3, STEP_4 };
+/* Jobs taken from a site's own queue; broker/store/bursts.h. */
+static const char STEP_5[] =
+    "CREATE TABLE bursts (id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL,"
+    "  home TEXT NOT NULL, submitted INTEGER NOT NULL, state INTEGER NOT NULL,"
+    "  job INTEGER NOT NULL, tries INTEGER NOT NULL, asked INTEGER NOT NULL,"
+    "  taken INTEGER NOT NULL, changed INTEGER NOT NULL, user TEXT NOT NULL,"
+    "  project TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL, detail TEXT NOT NULL,"
+    "  UNIQUE (site, home, submitted)) STRICT;"
+    "CREATE INDEX bursts_open ON bursts (id) WHERE state < 9;";
+
+static const char *const steps[] = { STEP_1, STEP_2, STEP_3, STEP_4, STEP_5 };
 
 static const char GET_VERSION[] = "PRAGMA user_version";
 static const char COUNT_TABLES[] = "SELECT count(*) FROM sqlite_schema";

@@ -6,7 +6,7 @@ _spillway_tables() {
     '')
         swopts=' --url --token-file --json --no-color --help --version'
         swvals=' --url= --token-file=file'
-        swwords=':submit run ls show explain logs fetch wait cancel hold release retry schedule notices sites workers top usage events simulate token doctor version completion help' ;;
+        swwords=':submit run ls show explain logs fetch wait cancel hold release retry schedule notices burst sites workers top usage events simulate token doctor version completion help' ;;
     'submit')
         swopts=' --wait --parsable --dry-run --anyway --idempotency-key --name --job-name --project --account --comment --cpus --cpus-per-task --memory --mem --disk --tmp --gpus --gpu-model --gpu-memory --nodes --walltime --time --array --input --output --env --image --container --workdir --stdout --stderr --after --retries --retry-infra --retry-preempt --retry-on-exit --backoff --signal --grace --limit --licenses --deadline --begin --priority --hold --site --prefer-site --exclude-site --tier --jurisdiction --no-cloud-act --objective --max-cost --notify --notify-webhook --notify-mail --cron --every --timezone --overlap --catch-up --url --token-file --json --no-color --help --version'
         swvals=' --idempotency-key= --name= --job-name= --project= --account= --comment= --cpus= --cpus-per-task= --memory= --mem= --disk= --tmp= --gpus= --gpu-model= --gpu-memory= --nodes= --walltime= --time= --array= --input=file --output= --env= --image= --container= --workdir= --stdout= --stderr= --after=jobs --retries= --retry-infra= --retry-preempt= --retry-on-exit= --backoff= --signal= --grace= --limit= --licenses= --deadline= --begin= --priority= --site=sites --prefer-site=sites --exclude-site=sites --tier=:home,partner,commercial --jurisdiction= --objective=:balanced,time,cost --max-cost= --notify=:started,succeeded,failed,cancelled,recovered,late --notify-webhook= --notify-mail= --cron= --every= --timezone= --overlap=:skip,queue,replace,allow --catch-up=:none,latest,all --url= --token-file=file'
@@ -104,6 +104,22 @@ _spillway_tables() {
         swvals=' --state= -s= --url= --token-file=file'
         swwords='' ;;
     'notices replay')
+        swopts=' --url --token-file --json --no-color --help --version'
+        swvals=' --url= --token-file=file'
+        swwords='' ;;
+    'burst')
+        swopts=' --url --token-file --json --no-color --help --version'
+        swvals=' --url= --token-file=file'
+        swwords=':ls show release' ;;
+    'burst ls')
+        swopts=' --all --url --token-file --json --no-color --help --version'
+        swvals=' --url= --token-file=file'
+        swwords='' ;;
+    'burst show')
+        swopts=' --url --token-file --json --no-color --help --version'
+        swvals=' --url= --token-file=file'
+        swwords='' ;;
+    'burst release')
         swopts=' --url --token-file --json --no-color --help --version'
         swvals=' --url= --token-file=file'
         swwords='' ;;

@@ -83,6 +83,7 @@ struct resources_list {
 void resource_list_free(struct resources_list *list);
 
 struct site_conf; /* broker/conf/site.h */
+struct site_home; /* site_home.h */
 
 #define SITE_CREATES_MOST 32 /* in one create_many */
 
@@ -119,6 +120,8 @@ struct site_driver {
     int (*destroy)(void *self, const char *name, int64_t deadline_mono_ms, struct err *err);
     /* A descriptor that becomes readable when a worker may have changed state, or -1.  NULL: none. */
     int (*watch_fd)(void *self);
+    /* The queue that its users fill without us.  NULL: it has none. */
+    const struct site_home *home;
 };
 
 #endif

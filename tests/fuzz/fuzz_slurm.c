@@ -5,9 +5,26 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "sites/slurm/home.h"
 #include "sites/slurm/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* `text` is cut. */
+static void try_home(char *text)
+{
+    struct home_job job = { .id = NULL };
+    own_str char *copy = xstrdup(text);
+
+    if (!home_job_read(text, "me", &job))
+        job = (struct home_job){
+            .id = xstrdup("1"), .name = xstrdup("n"), .user = xstrdup("u"), .folder = xstrdup("/f")
+        };
+    home_detail_read(copy, &job);
+    if (job.cpus < 1 || job.gpus < 0 || job.walltime_ms < 0)
+        abort();
+    home_job_free(&job);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,5 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         slurm_state(&job, &fault);
     if (slurm_gres_read(text, gpus, GPU_TYPES_MOST) > GPU_TYPES_MOST)
         abort();
+    try_home(text);
     return 0;
 }

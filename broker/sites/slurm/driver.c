@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "sites/remote.h"
+#include "sites/slurm/home.h"
 #include "sites/slurm/text.h"
 
 #define SHAPES_MOST     60
@@ -33,7 +34,7 @@ struct pilot {
 };
 
 struct slurm {
-    struct remote remote;
+    struct remote remote; /* comes first: home.c takes the one for the other */
     const char *account, *qos, *constraint;
     int64_t minutes;                   /* of a pilot */
     char wanted[PARTITIONS_MOST][128]; /* none: the cluster's default */
@@ -596,4 +597,5 @@ const struct site_driver slurm_driver = {
     .diagnose = slurm_diagnose,
     .destroy = slurm_destroy,
     .watch_fd = slurm_watch_fd,
+    .home = &slurm_home,
 };

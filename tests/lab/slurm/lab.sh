@@ -45,6 +45,14 @@ nothing_is_left() {
     eventually "${1:-60}" 'test -z "$(pilots)" && test -z "$(ls "$LAB/home/.spillway/workers" 2>/dev/null)"'
 }
 
+# burst_field HOME-ID KEY: of the job that was taken from the queue under that id.
+burst_field() {
+    spillway burst ls --all --json | python3 -c 'import json, sys
+for row in json.load(sys.stdin):
+    if row["home"] == sys.argv[1]:
+        print(row[sys.argv[2]])' "$1" "$2"
+}
+
 as_user() {
     ssh -F "$LAB/ssh_config" login "$@"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""fill.py DIR identity|cloud|ready|guests - what the lab's cloud holds; every step can be repeated.
+"""fill.py DIR identity|cloud|ready|guests|heat|magnum - what the lab's cloud holds; every step can be repeated.
 
 Three projects stand for three sites, each with a user, a password and an application credential of its own
 and with another quota.  Their credentials are written to DIR/clouds.yaml and DIR/secure.yaml as users keep them.
@@ -166,4 +166,28 @@ def guests():
            "quiet", min_disk=1, hw_cdrom_bus="scsi", hw_scsi_model="virtio-scsi", hw_rng_model="virtio")
 
 
-{"identity": identity, "cloud": fill_cloud, "ready": ready, "guests": guests}[STEP]()
+def add_domain(name, admin):
+    domain = cloud.identity.find_domain(name) or cloud.identity.create_domain(name=name)
+    user = (next(cloud.identity.users(domain_id=domain.id, name=admin), None) or
+            cloud.identity.create_user(name=admin, password="lab", domain_id=domain.id))
+    cloud.identity.assign_domain_role_to_user(domain, user, add_role("admin"))
+
+
+def add_extra(name, kind, url):
+    add_user(name, "lab", add_project("service"), "admin", "service")
+    add_service(kind, name, url)
+    add_domain(name, name + "_domain_admin")
+
+
+def heat():
+    add_extra("heat", "orchestration", "http://127.0.0.1:8004/v1/%(tenant_id)s")
+    for role in "heat_stack_owner", "heat_stack_user":
+        add_role(role)
+
+
+def magnum():
+    add_extra("magnum", "container-infra", "http://127.0.0.1:9511/v1")
+
+
+{"identity": identity, "cloud": fill_cloud, "ready": ready, "guests": guests,
+ "heat": heat, "magnum": magnum}[STEP]()

@@ -2,8 +2,7 @@
 /* dispatch.c - one round: take in what changed, do what it asks, decide, carry out.
  *
  * The queue's lock is held while changes are applied and while decisions are made, never over a
- * commit or a call.  What was picked for a lease counts as active from then on, so a decision is
- * not taken twice while its commit is under way. */
+ * commit or a call: what was decided is taken out of the snapshot first (plan.c). */
 #include "dispatch.h"
 
 #include <errno.h>
@@ -15,10 +14,10 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "losses.h"
+#include "plan.h"
 
-#define SAVE_MS     20000 /* how often experience is written down */
-#define PASS_US     1000  /* from one pass to the next: commits that come thick share one */
-#define LEASES_MOST 512   /* in one commit */
+#define SAVE_MS 20000 /* how often experience is written down */
+#define PASS_US 1000  /* from one pass to the next: commits that come thick share one */
 
 /* Changes on their way from the writer to us. */
 struct batch {
@@ -118,6 +117,7 @@ static void copy_change(struct arena *arena, const struct change *from, struct c
         to->worker.facts = keep(arena, from->worker.facts);
         break;
     case CHANGE_DEPENDENCY:
+    case CHANGE_NODE:
         break;
     }
 }
@@ -172,8 +172,8 @@ static void learn(struct dispatch *d, const struct change *change)
         int64_t run = row->finished_ms - row->started_ms;
 
         if (task && task->worker && row->attempt == task->attempt && run >= 0)
-            world_ran(d->options.world, task->job->class, run, &task->grant,
-                      row->state == TASK_SUCCEEDED, queue->time.now_wall_ms);
+            world_ran(d->options.world, task, run, row->state == TASK_SUCCEEDED,
+                      queue->time.now_wall_ms);
     } else if (change->kind == CHANGE_WORKER && change->worker.state == WORKER_GONE) {
         struct qworker *worker = queue_worker(queue, change->worker.id);
 
@@ -397,68 +397,12 @@ static void agent_news_of(void *arg, int64_t worker, enum agent_news news)
 /* ---- carrying out
  * -------------------------------------------------------------------------------------------- */
 
-/* One pass's leases, from picking to delivery. */
-struct leasing {
-    struct lease *leases;
-    struct grant *grants;
-    size_t count, room;
-};
-
-static void leasing_reserve(struct leasing *leasing, size_t more)
-{
-    size_t need = leasing->count + more;
-
-    if (need <= leasing->room)
-        return;
-    leasing->room = need * 2;
-    leasing->leases = xrealloc(leasing->leases, leasing->room * sizeof *leasing->leases);
-    leasing->grants = xrealloc(leasing->grants, leasing->room * sizeof *leasing->grants);
-}
-
-static void leasing_free(struct leasing *leasing)
-{
-    for (size_t i = 0; i < leasing->count; i++)
-        free((char *)leasing->leases[i].decision);
-    free(leasing->leases);
-    free(leasing->grants);
-}
-
-static void take_lease(struct dispatch *d, const struct sched_snapshot *snapshot,
-                       const struct sched_decision *decision, struct leasing *out)
-{
-    struct qclass *class = world_class(d->options.world, decision->class_index);
-    struct qworker *worker = world_worker(d->options.world, decision->worker);
-    int64_t most = decision->count < LEASES_MOST ? decision->count : LEASES_MOST;
-    own_mem struct pick *picks = xcalloc((size_t)most, sizeof *picks);
-    own_buf struct buf text = BUF_INIT(0);
-    int64_t count;
-
-    if (worker->state != WORKER_READY)
-        return;
-    sched_decision_json(snapshot, decision, &text);
-    count = queue_pick(d->options.queue, class, most, picks);
-    if (count)
-        class->served_ms = snapshot->now_ms;
-    leasing_reserve(out, (size_t)count);
-    for (int64_t i = 0; i < count; i++) {
-        struct grant grant = { decision->grant.cpus, decision->grant.memory, decision->grant.disk,
-                               decision->grant.gpus, (unsigned)decision->option };
-
-        picks[i].task->grant = grant;
-        out->grants[out->count] = grant;
-        out->leases[out->count++] = (struct lease){ .job = picks[i].job,
-                                                    .index = picks[i].index,
-                                                    .worker = worker->id,
-                                                    .decision = xstrdup(buf_text(&text)) };
-    }
-}
-
-static void deliver(struct dispatch *d, struct leasing *leasing)
+static void deliver(struct dispatch *d, struct plan *plan)
 {
     struct queue *queue = d->options.queue;
 
-    for (size_t i = 0; i < leasing->count; i++) {
-        const struct lease *lease = &leasing->leases[i];
+    for (size_t i = 0; i < plan->lease_count; i++) {
+        const struct lease *lease = &plan->leases[i];
         struct err err = ERR_INIT;
         char *text;
 
@@ -468,7 +412,7 @@ static void deliver(struct dispatch *d, struct leasing *leasing)
             pthread_mutex_lock(&queue->lock);
             queue_unpick(queue, &pick);
             pthread_mutex_unlock(&queue->lock);
-        } else if ((text = lease_text(d->leases, lease, &leasing->grants[i], &err))) {
+        } else if ((text = lease_text(d->leases, lease, &plan->grants[i], &err))) {
             agents_lease(d->options.agents, lease->worker, lease->attempt, text);
         } else {
             struct losses losses = losses_of(d);
@@ -479,29 +423,23 @@ static void deliver(struct dispatch *d, struct leasing *leasing)
     agents_flush(d->options.agents);
 }
 
-static void commit_leases(struct dispatch *d, struct leasing *leasing)
+static void commit_leases(struct dispatch *d, struct plan *plan)
 {
     struct err err = ERR_INIT;
 
-    if (leasing->count == 0)
+    if (plan->lease_count == 0)
         return;
-    if (store_lease(d->options.store, leasing->leases, leasing->count, &err) < 0) {
+    if (store_lease(d->options.store, plan->leases, plan->lease_count, &err) < 0) {
         complain("leases", &err);
-        for (size_t i = 0; i < leasing->count; i++)
-            leasing->leases[i].attempt = 0;
+        for (size_t i = 0; i < plan->lease_count; i++)
+            plan->leases[i].attempt = 0;
         clock_sleep_ms(100); /* a full disk is not helped by trying at once */
         dispatch_poke(d);
     }
-    deliver(d, leasing);
+    deliver(d, plan);
 }
 
-/* Made outside the lock: rows first, then the site's thread is told. */
-struct making {
-    int site;
-    char *shape, *image, *project, *container, *decision;
-    int64_t class_id, count;
-};
-
+/* Rows first, then the site's thread is told. */
 static void make_workers(struct dispatch *d, const struct making *making)
 {
     struct reconcile *reconcile = d->options.reconcile_of(d->options.arg, making->site);
@@ -534,74 +472,6 @@ static void make_workers(struct dispatch *d, const struct making *making)
     }
 }
 
-static void take_create(struct dispatch *d, const struct sched_snapshot *snapshot,
-                        const struct sched_decision *decision, struct making *out)
-{
-    const struct sched_site *site = &snapshot->sites[decision->site];
-    const struct qclass *class = world_class(d->options.world, decision->class_index);
-    struct buf text = BUF_INIT(0);
-
-    sched_decision_json(snapshot, decision, &text);
-    *out = (struct making){ .site = decision->site,
-                            .shape = xstrdup(site->shapes[decision->shape].name),
-                            .decision = buf_take(&text),
-                            .class_id = decision->class_id,
-                            .count = decision->count };
-    if (decision->image)
-        out->image = xstrdup(names_text(snapshot->names, decision->image));
-    if (decision->project >= 0)
-        out->project = xstrdup(snapshot->projects[decision->project].name);
-    if (decision->class_id && class->spec.container)
-        out->container = xstrdup(class->spec.container);
-}
-
-static void making_free(struct making *making)
-{
-    free(making->shape);
-    free(making->image);
-    free(making->project);
-    free(making->container);
-    free(making->decision);
-}
-
-/* What one pass decided, taken out of the snapshot while the lock is held. */
-struct plan {
-    struct leasing leasing;
-    struct making *makings;
-    size_t making_count;
-    struct {
-        int64_t worker;
-        enum worker_state state;
-        const char *why;
-    } * ends;
-    size_t end_count;
-};
-
-static void take_decision(struct dispatch *d, const struct sched_snapshot *snapshot,
-                          const struct sched_decision *decision, struct plan *plan)
-{
-    switch (decision->kind) {
-    case SCHED_LEASE:
-        if (!decision->gang)
-            take_lease(d, snapshot, decision, &plan->leasing);
-        break;
-    case SCHED_CREATE:
-        plan->makings = xrealloc(plan->makings, (plan->making_count + 1) * sizeof *plan->makings);
-        take_create(d, snapshot, decision, &plan->makings[plan->making_count++]);
-        break;
-    case SCHED_DRAIN:
-    case SCHED_DESTROY:
-        plan->ends = xrealloc(plan->ends, (plan->end_count + 1) * sizeof *plan->ends);
-        plan->ends[plan->end_count].worker = snapshot->workers[decision->worker].id;
-        plan->ends[plan->end_count].state =
-            decision->kind == SCHED_DRAIN ? WORKER_DRAINING : WORKER_DESTROYING;
-        plan->ends[plan->end_count++].why = sched_why_name(decision->why);
-        break;
-    default:
-        break;
-    }
-}
-
 static void note_pass(struct dispatch *d, int64_t began_us, const struct plan *plan)
 {
     int64_t us = clock_mono_us() - began_us;
@@ -611,7 +481,7 @@ static void note_pass(struct dispatch *d, int64_t began_us, const struct plan *p
     d->stats.pass_us_sum += us;
     if (us > d->stats.pass_us_max)
         d->stats.pass_us_max = us;
-    d->stats.leases += (int64_t)plan->leasing.count;
+    d->stats.leases += (int64_t)plan->lease_count;
     d->stats.creates += (int64_t)plan->making_count;
     pthread_mutex_unlock(&d->lock);
 }
@@ -620,28 +490,23 @@ static void decide(struct dispatch *d)
 {
     struct queue *queue = d->options.queue;
     const struct sched_snapshot *snapshot;
-    struct plan plan = { .makings = NULL };
+    struct plan plan = { .leases = NULL };
     int64_t began_us = clock_mono_us();
 
     pthread_mutex_lock(&queue->lock);
     set_time(queue);
     snapshot = world_build(d->options.world, queue, NULL, queue->time.now_wall_ms);
     sched_decide(d->sched, snapshot, &d->decisions);
-    for (size_t i = 0; i < d->decisions.count; i++)
-        take_decision(d, snapshot, &d->decisions.list[i], &plan);
+    plan_take(&plan, d->options.world, queue, snapshot, &d->decisions);
     d->decide_wall_ms = d->decisions.wake_ms;
     pthread_mutex_unlock(&queue->lock);
     note_pass(d, began_us, &plan);
-    commit_leases(d, &plan.leasing);
-    for (size_t i = 0; i < plan.making_count; i++) {
+    commit_leases(d, &plan);
+    for (size_t i = 0; i < plan.making_count; i++)
         make_workers(d, &plan.makings[i]);
-        making_free(&plan.makings[i]);
-    }
     for (size_t i = 0; i < plan.end_count; i++)
         set_worker(d, plan.ends[i].worker, plan.ends[i].state, REASON_NONE, plan.ends[i].why);
-    leasing_free(&plan.leasing);
-    free(plan.makings);
-    free(plan.ends);
+    plan_free(&plan);
 }
 
 /* ---- the thread

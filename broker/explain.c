@@ -26,21 +26,6 @@ static json_t *row_json(const struct sched_snapshot *snapshot, const struct sche
                      "cost", row->cost >= 0 ? json_real(row->cost) : json_null());
 }
 
-/* A gang: no site is to blame. */
-static json_t *gang_rows(struct broker *broker, char **text)
-{
-    json_t *list = json_array();
-
-    *text = xstrdup("it asks for nodes: 2 or more; this broker runs each task on one worker");
-    for (size_t i = 0; i < broker->site_count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:n}", "site",
-                                              site_name(broker->sites[i]), "tier",
-                                              tier_name(site_conf_of(broker->sites[i])->tier),
-                                              "verdict", "never", "text", *text, "fits_if",
-                                              "it asks for nodes: 1", "start", "cost"));
-    return list;
-}
-
 /* With the queue's lock held.  Broken sites get a row too: their fault is why nothing runs there.
  */
 static json_t *rows_of(struct broker *broker, const struct qclass *class, bool *never, char **text)
@@ -51,10 +36,6 @@ static json_t *rows_of(struct broker *broker, const struct qclass *class, bool *
     struct sched_rows rows = { .list = NULL };
     json_t *list;
 
-    if (class_is_gang(&class->spec)) {
-        *never = true;
-        return gang_rows(broker, text);
-    }
     list = json_array();
     broker_sched_params(broker->conf, &params);
     sched_explain(&params, snapshot, world_place(broker->world, class), &rows);
@@ -191,6 +172,8 @@ static bool last_decision(void *arg, const struct attempt_row *row)
 {
     json_t **decision = arg;
 
+    if (row->rank > 0)
+        return true; /* with the one of rank 0 */
     json_decref(*decision);
     *decision = row->decision ? json_loads(row->decision, 0, NULL) : NULL;
     return true;

@@ -261,20 +261,36 @@ static void put_limits(struct leases *leases, const struct grant *grant, struct 
     put_number(out, "output_most", leases->options.output_most);
 }
 
-static void put_workdir(struct buf *out, const struct job_spec *spec, const struct job_vars *vars)
+/* Nodes of a gang may share the directory: each writes to a file of its own. */
+static void put_file(struct buf *out, const char *key, const char *file, const struct lease *lease,
+                     const struct job_vars *vars)
+{
+    own_str char *apart = NULL;
+
+    if (!file)
+        return;
+    if (lease->rank > 0 && strncmp(file, "/dev/", 5) != 0)
+        apart = xasprintf("%s.node-%d", file, lease->rank);
+    buf_printf(out, ",\"%s\":", key);
+    put_text(out, apart ? apart : file, vars);
+}
+
+static void put_workdir(struct buf *out, const struct job_spec *spec, const struct lease *lease,
+                        const struct job_vars *vars)
 {
     buf_puts(out, ",\"workdir\":");
     buf_put_json(out, spec->workdir);
-    if (spec->out_file) {
-        buf_puts(out, ",\"stdout\":");
-        put_text(out, spec->out_file, vars);
-    }
-    if (spec->err_file) {
-        buf_puts(out, ",\"stderr\":");
-        put_text(out, spec->err_file, vars);
-    }
+    put_file(out, "stdout", spec->out_file, lease, vars);
+    put_file(out, "stderr", spec->err_file, lease, vars);
     if (spec->append)
         buf_puts(out, ",\"append\":true");
+}
+
+/* What a node of a gang is told of the others. */
+static void put_nodes(const struct lease *lease, struct buf *out)
+{
+    if (lease->nodes)
+        buf_printf(out, ",\"rank\":%d,\"nodes\":%s", lease->rank, lease->hosts);
 }
 
 static void put_head(struct leases *leases, const struct lease *lease, const struct job_vars *vars,
@@ -308,7 +324,7 @@ static void put_head(struct leases *leases, const struct lease *lease, const str
         buf_put_json(out, spec->container);
     }
     if (spec->workdir)
-        put_workdir(out, spec, vars);
+        put_workdir(out, spec, lease, vars);
 }
 
 char *lease_text(struct leases *leases, const struct lease *lease, const struct grant *grant,
@@ -324,6 +340,7 @@ char *lease_text(struct leases *leases, const struct lease *lease, const struct 
     put_list(&out, "environment", leases->spec.environment, &vars);
     put_list(&out, "outputs", leases->spec.outputs, &vars);
     put_limits(leases, grant, &out);
+    put_nodes(lease, &out);
     if (put_inputs(leases, lease->job, &vars, &out, err) < 0)
         return NULL;
     buf_putc(&out, '}');

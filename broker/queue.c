@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "base/json.h"
 #include "base/own.h"
 #include "queue_parts.h"
 
@@ -76,16 +75,6 @@ static void class_free(struct qclass *class)
     free(class);
 }
 
-static void worker_free(struct qworker *worker)
-{
-    free(worker->name);
-    free(worker->site);
-    free(worker->shape);
-    free(worker->image);
-    free(worker->project);
-    free(worker);
-}
-
 void queue_free(struct queue *queue)
 {
     void *value;
@@ -94,8 +83,10 @@ void queue_free(struct queue *queue)
         return;
     for (size_t i = 0; (value = map_next(&queue->jobs, &i));)
         job_free(queue, value);
-    for (size_t i = 0; (value = map_next(&queue->tasks, &i));)
+    for (size_t i = 0; (value = map_next(&queue->tasks, &i));) {
+        nodes_release(queue, value);
         free(value);
+    }
     for (size_t i = 0; (value = map_next(&queue->classes, &i));)
         class_free(value);
     for (size_t i = 0; (value = map_next(&queue->workers, &i));)
@@ -213,14 +204,6 @@ static void touch(struct qjob *job, int64_t position)
     }
 }
 
-static void use(struct qworker *worker, const struct grant *grant, int sign)
-{
-    worker->used.cpus += sign * grant->cpus;
-    worker->used.memory += sign * grant->memory;
-    worker->used.disk += sign * grant->disk;
-    worker->used.gpus += sign * grant->gpus;
-}
-
 /* What a task holds of which nothing else is known: what its class asks first. */
 static struct grant asked(const struct qclass *class)
 {
@@ -254,17 +237,13 @@ static void task_leave(struct queue *queue, struct qtask *task)
     heap_del(&queue->wakes, &task->wake);
     list_del(&task->link);
     if (task->worker) {
-        use(task->worker, &task->grant, -1);
-        task->worker->task_count--;
-        task->worker->generation = ++queue->generation;
-        if (task->worker->task_count == 0)
-            task->worker->idle_since_ms = queue->time.now_wall_ms;
+        worker_use(queue, task->worker, &task->grant, -1);
         task->worker = NULL;
     }
     task->picked = task->waits = false;
 }
 
-static void task_enter_active(struct qtask *task, struct qworker *worker)
+static void task_enter_active(struct queue *queue, struct qtask *task, struct qworker *worker)
 {
     task->job->active++;
     task->job->class->active++;
@@ -272,9 +251,8 @@ static void task_enter_active(struct qtask *task, struct qworker *worker)
     if (task->grant.cpus == 0)
         task->grant = asked(task->job->class);
     if (worker) {
-        use(worker, &task->grant, 1);
+        worker_use(queue, worker, &task->grant, 1);
         list_add_tail(&worker->tasks, &task->link);
-        worker->task_count++;
     }
 }
 
@@ -309,12 +287,14 @@ static struct qtask *task_new(struct queue *queue, struct qjob *job, int64_t pos
     task->index = index_of(job, position);
     task->state = TASK_PENDING;
     list_init(&task->link);
+    list_init(&task->nodes);
     map_put(&queue->tasks, task_key(job->id, position), task);
     return task;
 }
 
 static void task_free(struct queue *queue, struct qtask *task)
 {
+    nodes_release(queue, task);
     map_del(&queue->tasks, task_key(task->job->id, task->position));
     free(task);
 }
@@ -584,7 +564,7 @@ static void apply_task_active(struct queue *queue, struct qtask *task, const str
 {
     bool newly_asked = row->cancel_asked && !task->cancel_asked;
 
-    task_enter_active(task, queue_worker(queue, row->worker));
+    task_enter_active(queue, task, queue_worker(queue, row->worker));
     task->attempt = row->attempt;
     task->started_ms = row->started_ms;
     task->cancel_asked = row->cancel_asked;
@@ -595,6 +575,7 @@ static void apply_task_active(struct queue *queue, struct qtask *task, const str
         item->attempt = row->attempt;
         item->worker = row->worker;
         item->reason = row->reason == REASON_DEADLINE ? REASON_DEADLINE : REASON_CANCELLED;
+        nodes_stop(task, item->reason, todo);
     }
 }
 
@@ -631,6 +612,8 @@ static void apply_task(struct queue *queue, const struct task_row *row, struct q
     } else {
         task_leave(queue, task);
     }
+    if (!is_active(row->state) || row->attempt != task->attempt)
+        nodes_release(queue, task);
     task->has_row = true;
     task->state = row->state;
     if (task_state_final(row->state)) {
@@ -649,81 +632,6 @@ static void apply_task(struct queue *queue, const struct task_row *row, struct q
     recount(queue, job);
 }
 
-static void worker_gone(struct queue *queue, struct qworker *worker)
-{
-    list_each_safe(at, &worker->tasks)
-    {
-        struct qtask *task = list_item(at, struct qtask, link);
-
-        list_del(&task->link); /* its own change will follow */
-        task->worker = NULL;
-    }
-    map_del_str(&queue->workers_by_name, worker->name);
-    map_del(&queue->workers, (uint64_t)worker->id);
-    worker_free(worker);
-}
-
-static char *copy_or_null(const char *text)
-{
-    return text ? xstrdup(text) : NULL;
-}
-
-static struct qworker *worker_new(struct queue *queue, const struct worker_row *row)
-{
-    struct qworker *worker = xcalloc(1, sizeof *worker);
-
-    worker->id = row->id;
-    worker->name = xstrdup(row->name);
-    worker->site = xstrdup(row->site);
-    worker->shape = copy_or_null(row->shape);
-    worker->image = copy_or_null(row->image);
-    worker->project = copy_or_null(row->project);
-    worker->class_id = row->class_id;
-    worker->created_ms = row->created_ms;
-    worker->idle_since_ms = queue->time.now_wall_ms;
-    list_init(&worker->tasks);
-    map_put(&queue->workers, (uint64_t)worker->id, worker);
-    map_put_str(&queue->workers_by_name, worker->name, worker);
-    return worker;
-}
-
-/* What the machine said of itself when it joined. */
-static void read_facts(struct qworker *worker, const char *text)
-{
-    own_json json_t *facts = text ? json_parse(text, strlen(text), NULL) : NULL;
-    int64_t cpus = 0;
-
-    if (!facts)
-        return;
-    json_opt_i64(facts, "cpus", 0, 1 << 20, &cpus, NULL);
-    worker->cpus = (int)cpus;
-    json_opt_i64(facts, "memory_bytes", 0, INT64_MAX, &worker->memory, NULL);
-    json_opt_i64(facts, "disk_bytes", 0, INT64_MAX, &worker->disk, NULL);
-    worker->gpus = (int)json_array_size(json_object_get(facts, "gpus"));
-}
-
-static void apply_worker(struct queue *queue, const struct worker_row *row)
-{
-    struct qworker *worker = queue_worker(queue, row->id);
-
-    if (row->state == WORKER_GONE) {
-        if (worker)
-            worker_gone(queue, worker);
-        queue->generation++;
-        return;
-    }
-    if (!worker)
-        worker = worker_new(queue, row);
-    if (row->joined_ms && !worker->joined_ms) {
-        worker->joined_ms = row->joined_ms;
-        worker->idle_since_ms = queue->time.now_wall_ms;
-        read_facts(worker, row->facts);
-    }
-    worker->state = row->state;
-    worker->reason = row->reason;
-    worker->generation = ++queue->generation;
-}
-
 void queue_apply(struct queue *queue, const struct change *change, struct queue_todo *todo)
 {
     switch (change->kind) {
@@ -740,7 +648,10 @@ void queue_apply(struct queue *queue, const struct change *change, struct queue_
         apply_task(queue, &change->task, todo);
         break;
     case CHANGE_WORKER:
-        apply_worker(queue, &change->worker);
+        worker_apply(queue, &change->worker);
+        break;
+    case CHANGE_NODE:
+        nodes_apply(queue, &change->node, todo);
         break;
     }
 }

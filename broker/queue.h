@@ -78,6 +78,15 @@ struct qjob {
     bool ended;
 };
 
+/* What a task holds of another worker than its own: a node of a gang, of rank 1 or more. */
+struct qnode {
+    struct list link; /* in task->nodes */
+    struct list of;   /* in worker->nodes */
+    struct qtask *task;
+    struct qworker *worker;
+    int64_t attempt;
+};
+
 struct qtask {
     struct qjob *job;
     int64_t position, index;
@@ -88,6 +97,8 @@ struct qtask {
     int64_t started_ms; /* of the current attempt; 0: not yet */
     bool has_row, picked, cancel_asked;
     bool waits;            /* has a row, but its own dependencies are open */
+    bool breaks;           /* a node of it failed, the others were told */
+    struct list nodes;     /* struct qnode.link */
     struct list link;      /* in job->retries, ->picks, ->returned or worker->tasks */
     struct heap_item wake; /* in queue->wakes, while it backs off */
 };
@@ -103,9 +114,11 @@ struct qworker {
     int64_t idle_since_ms; /* wall; while it has no task */
     int cpus, gpus;        /* as joined; 0 before */
     int64_t memory, disk;
-    struct grant used; /* by its tasks, those leased ahead included */
-    struct list tasks; /* struct qtask.link */
-    int64_t task_count;
+    char *host;         /* its own name, or its address where it has one: for hostfiles */
+    struct grant used;  /* by its tasks, those leased ahead included */
+    struct list tasks;  /* struct qtask.link */
+    struct list nodes;  /* struct qnode.of: of gangs whose rank 0 runs elsewhere, or here too */
+    int64_t task_count; /* nodes included */
     uint64_t generation;
 };
 
@@ -164,6 +177,8 @@ struct qjob *queue_job(const struct queue *queue, int64_t id);
 struct qworker *queue_worker(const struct queue *queue, int64_t id);
 /* The task with a row, or picked; NULL: untouched or ended. */
 struct qtask *queue_task(const struct queue *queue, int64_t job, int64_t index);
+/* How many workers' worth it holds: 1, or the nodes of its gang. */
+int64_t queue_task_nodes(const struct qtask *task);
 /* Why a pending task of this job does not start, as far as the job itself is the cause: REASON_NONE
  * when it is ready. */
 enum reason queue_wait_reason(const struct queue *queue, int64_t job, int64_t index);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue_parts.h - what queue.c and queue_todo.c share: questions to a job's parts, and what is to
+/* queue_parts.h - what the files of the queue share: questions to a job's parts, and what is to
  * be done. Nothing else includes it. */
 #ifndef SPILLWAY_QUEUE_PARTS_H
 #define SPILLWAY_QUEUE_PARTS_H
@@ -43,5 +43,22 @@ struct todo_item *todo_add(struct queue_todo *todo);
 void todo_end(struct queue_todo *todo, int64_t job, int64_t index, enum reason reason);
 /* The store is to say how what `row` waits for has ended. */
 void todo_outcome(struct queue_todo *todo, const struct dependency_row *row, int64_t index);
+
+/* ---- queue_workers.c */
+
+void worker_free(struct qworker *worker);
+void worker_apply(struct queue *queue, const struct worker_row *row);
+/* What a task takes of a worker, and gives back. */
+void worker_use(struct queue *queue, struct qworker *worker, const struct grant *grant, int sign);
+
+/* ---- queue_nodes.c: gangs */
+
+void nodes_apply(struct queue *queue, const struct node_row *row, struct queue_todo *todo);
+/* The task is over, or elsewhere: what its nodes hold is free. */
+void nodes_release(struct queue *queue, struct qtask *task);
+/* All nodes but rank 0 are to end. */
+void nodes_stop(const struct qtask *task, enum reason reason, struct queue_todo *todo);
+/* The worker is gone. */
+void nodes_forget(struct qworker *worker);
 
 #endif

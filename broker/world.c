@@ -440,7 +440,7 @@ static void put_shapes(struct world *world, struct site *from, const struct site
 }
 
 static void put_boots(struct world *world, const struct site_conf *conf,
-                      const struct site_offer *offer, struct sched_site *site)
+                      const struct site_offer *offer, bool is_here, struct sched_site *site)
 {
     struct sched_boot *boots =
         arena_alloc(&world->arena, (offer->probe.shape_count + 1) * sizeof *boots);
@@ -457,6 +457,9 @@ static void put_boots(struct world *world, const struct site_conf *conf,
             .high_ms = learned_high_ms(boot),
         };
     }
+    if (!site->boot_count && is_here) /* a process of this machine */
+        boots[site->boot_count++] =
+            (struct sched_boot){ .shape = -1, .mean_ms = 1000, .high_ms = 2000 };
     site->boots = boots;
 }
 
@@ -494,7 +497,7 @@ static void put_site(struct world *world, struct queue *queue, struct site *from
         .phase = conf->phase,
         .jurisdiction = names_number(&world->names, conf->jurisdiction),
         .cloud_act = conf->cloud_act,
-        .local = single,
+        .local = single && conf->limits.workers <= 1,
         .containers = true,
         .container_bound = site_traits(from)->per_image,
         .any_project = conf->shared || single,
@@ -503,7 +506,7 @@ static void put_site(struct world *world, struct queue *queue, struct site *from
         .health_why = health.why[0] ? arena_strdup(&world->arena, health.why) : NULL,
         .closed_until_ms = breaker_closed_until(&health.breaker),
         .probed_ms = offer->probed_ms,
-        .max_workers = single ? 1 : conf->limits.workers,
+        .max_workers = single && conf->limits.workers < 0 ? 1 : conf->limits.workers,
         .credential_end_ms = offer->probe.credential_end_ms,
         .max_walltime_ms = conf->max_walltime_ms,
         .max_age_ms = conf->max_age_ms,
@@ -516,7 +519,7 @@ static void put_site(struct world *world, struct queue *queue, struct site *from
     put_shapes(world, from, offer, site);
     put_images(world, conf, offer, site);
     put_quotas(world, queue, conf, offer, site);
-    put_boots(world, conf, offer, site);
+    put_boots(world, conf, offer, single, site);
     for (size_t i = 0; i < site->shape_count; i++) {
         world->whole.cpus += site->shapes[i].room.cpus;
         world->whole.memory += site->shapes[i].room.memory;
@@ -642,6 +645,26 @@ static void charge_workers(struct world *world, struct people *people, int64_t n
 /* ---- leases that are held now
  * --------------------------------------------------------------------------------- */
 
+static struct sched_run run_of(struct world *world, const struct qtask *task, int worker)
+{
+    const struct wclass *wclass = wclass_get(world, task->job->class);
+    const struct sched_option *option =
+        &wclass->fixed
+             .options[task->grant.alternative < wclass->fixed.option_count ? task->grant.alternative
+                                                                           : 0];
+    int64_t run = learned_mean_ms(experience_run(world->experience, task->job->class->id));
+
+    return (struct sched_run){
+        .worker = worker,
+        .class_index = wclass->pass == world->pass ? wclass->place : -1,
+        .count = 1,
+        .need = { task->grant.cpus, task->grant.memory, task->grant.disk, task->grant.gpus },
+        .ends_ms = task->started_ms && run >= 0 ? task->started_ms + run : -1,
+        .latest_ms =
+            task->started_ms && option->walltime_ms ? task->started_ms + option->walltime_ms : -1,
+    };
+}
+
 static void put_runs(struct world *world)
 {
     size_t most = 0, count = 0;
@@ -651,29 +674,10 @@ static void put_runs(struct world *world)
         most += (size_t)world->place_worker[w]->task_count;
     runs = arena_alloc(&world->arena, most * sizeof *runs);
     for (size_t w = 0; w < world->snapshot.worker_count; w++) {
-        list_each(at, &world->place_worker[w]->tasks)
-        {
-            const struct qtask *task = list_item(at, struct qtask, link);
-            const struct wclass *wclass = wclass_get(world, task->job->class);
-            const struct sched_option *option =
-                &wclass->fixed.options[task->grant.alternative < wclass->fixed.option_count
-                                           ? task->grant.alternative
-                                           : 0];
-            int64_t run = learned_mean_ms(experience_run(world->experience, task->job->class->id));
-
-            runs[count] = (struct sched_run){
-                .worker = (int)w,
-                .class_index = wclass->pass == world->pass ? wclass->place : -1,
-                .count = 1,
-                .need = { task->grant.cpus, task->grant.memory, task->grant.disk,
-                          task->grant.gpus },
-                .ends_ms = task->started_ms && run >= 0 ? task->started_ms + run : -1,
-                .latest_ms = task->started_ms && option->walltime_ms
-                                 ? task->started_ms + option->walltime_ms
-                                 : -1,
-            };
-            count++;
-        }
+        list_each(at, &world->place_worker[w]->tasks) runs[count++] =
+            run_of(world, list_item(at, struct qtask, link), (int)w);
+        list_each(at, &world->place_worker[w]->nodes) runs[count++] =
+            run_of(world, list_item(at, struct qnode, of)->task, (int)w);
     }
     world->snapshot.runs = runs;
     world->snapshot.run_count = count;
@@ -709,14 +713,6 @@ static void put_class(struct world *world, struct people *people, struct qclass 
     class->run_high_ms = learned_high_ms(experience_run(world->experience, from->id));
 }
 
-bool class_is_gang(const struct job_spec *spec)
-{
-    for (size_t i = 0; i < spec->option_count; i++)
-        if (spec->options[i].nodes > 1)
-            return true;
-    return false;
-}
-
 static void put_classes(struct world *world, struct queue *queue, struct people *people,
                         const struct qclass *also, int64_t now_ms)
 {
@@ -727,14 +723,13 @@ static void put_classes(struct world *world, struct queue *queue, struct people 
 
     world->place_class = arena_alloc(&world->arena, most * sizeof(struct qclass *));
     for (size_t i = 0; (class = map_next(&queue->classes, &i));)
-        if (class->spec.option_count && !class_is_gang(&class->spec) &&
-            (class->ready || class->active || class == also))
+        if (class->spec.option_count && (class->ready || class->active || class == also))
             world->place_class[count++] = class;
     if (also && also->id == WORLD_ASKED)
         world->place_class[count++] = (struct qclass *)also;
     for (size_t i = 0; (coming = map_next(&world->comings.by_schedule, &i));)
         for (; coming; coming = coming->next)
-            if (coming->class.spec.option_count && !class_is_gang(&coming->class.spec))
+            if (coming->class.spec.option_count)
                 world->place_class[count++] = &coming->class;
     for (size_t i = 0; i < count; i++) {
         struct qclass *here = world->place_class[i];
@@ -843,10 +838,14 @@ int world_place(const struct world *world, const struct qclass *class)
 
 /* ---- experience ---- */
 
-void world_ran(struct world *world, const struct qclass *class, int64_t run_ms,
-               const struct grant *grant, bool succeeded, int64_t now_ms)
+void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bool succeeded,
+               int64_t now_ms)
 {
-    struct room room = { grant->cpus, grant->memory, grant->disk, grant->gpus };
+    const struct qclass *class = task->job->class;
+    const struct grant *grant = &task->grant;
+    int64_t nodes = queue_task_nodes(task);
+    struct room room = { grant->cpus * nodes, grant->memory * nodes, grant->disk * nodes,
+                         grant->gpus * nodes };
     own_str char *user = xasprintf("%s/%s", class->project, class->user);
 
     if (succeeded)

@@ -28,9 +28,6 @@ void world_configure(struct world *world, const struct broker_conf *conf, struct
 #define WORLD_ASKED INT64_MAX
 const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
                                          const struct qclass *also, int64_t now_ms);
-/* Whether it wants several workers at once: nothing here starts a gang, so such a class is never in
- * a snapshot. */
-bool class_is_gang(const struct job_spec *spec);
 void world_forget(struct world *world, const struct qclass *class);
 /* What a schedule will make next; NULL: nothing that is prepared for. */
 void world_coming(struct world *world, int64_t schedule, struct coming *coming);
@@ -45,9 +42,9 @@ int world_place(const struct world *world, const struct qclass *class);
 
 /* What was learnt, to be loaded and saved. */
 struct experience *world_experience(struct world *world);
-/* A task of the class ran for `run_ms`, holding `grant`. */
-void world_ran(struct world *world, const struct qclass *class, int64_t run_ms,
-               const struct grant *grant, bool succeeded, int64_t now_ms);
+/* A task ran for `run_ms`, holding its grant on each of its nodes. */
+void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bool succeeded,
+               int64_t now_ms);
 /* A worker took `boot_ms` from the decision to its join. */
 void world_booted(struct world *world, const struct qworker *worker, int64_t boot_ms);
 /* A worker is gone: what it cost is its project's. */

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "base/utf8.h"
+#include "nodes.h"
 #include "spillway/wire.h"
 
 #define ARGS_MOST   65536
@@ -114,8 +115,8 @@ static int take_lease(struct attempt *a, const json_t *lease, struct err *err)
         json_opt_str(lease, "container", &a->container, err) < 0 ||
         check_command(lease, &a->script, err) < 0 || check_environment(lease, err) < 0 ||
         check_list(lease, "outputs", GLOBS_MOST, err) < 0 ||
-        json_opt_array(lease, "inputs", &inputs, err) < 0 || take_numbers(a, lease, err) < 0 ||
-        take_workdir(a, lease, err) < 0)
+        json_opt_array(lease, "inputs", &inputs, err) < 0 || nodes_check(lease, err) < 0 ||
+        take_numbers(a, lease, err) < 0 || take_workdir(a, lease, err) < 0)
         return -1;
     if (json_array_size(inputs) > INPUTS_MOST)
         return err_set(err, FAULT_INVALID, "inputs: more than %d", INPUTS_MOST);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "agent.h"
+#include "nodes.h"
 
 struct list_of {
     struct arena *arena;
@@ -90,6 +91,19 @@ static void add_own(struct list_of *list, const struct agent *agent, const struc
     add(list, "SPILLWAY_WORKER", agent->boot.worker);
 }
 
+/* Where the other nodes of its gang are. */
+static void add_nodes(struct list_of *list, const struct attempt *a)
+{
+    size_t count = nodes_count(a);
+
+    add_number(list, "SPILLWAY_NNODES", count ? (int64_t)count : 1);
+    add_number(list, "SPILLWAY_NODE_RANK", nodes_rank(a));
+    if (!count)
+        return;
+    add(list, "SPILLWAY_NODEFILE", arena_printf(list->arena, "%s/nodefile", a->place->tmp.path));
+    add(list, "SPILLWAY_NODE0", nodes_host(a, 0));
+}
+
 static void add_number_unless_set(struct list_of *list, const char *name, int64_t value)
 {
     char text[24];
@@ -119,9 +133,10 @@ static void add_slurm(struct list_of *list, const struct attempt *a)
     add_number_unless_set(list, "SLURM_CPUS_PER_TASK", a->need.cpus > 0 ? a->need.cpus : 1);
     add_number_unless_set(list, "SLURM_CPUS_ON_NODE", a->need.cpus > 0 ? a->need.cpus : 1);
     add_number_unless_set(list, "SLURM_RESTART_COUNT", number > 0 ? number - 1 : 0);
-    add_unless_set(list, "SLURM_PROCID", "0");
+    add_number_unless_set(list, "SLURM_PROCID", nodes_rank(a));
     add_unless_set(list, "SLURM_LOCALID", "0");
-    add_unless_set(list, "SLURM_NODEID", "0");
+    add_number_unless_set(list, "SLURM_NODEID", nodes_rank(a));
+    add_number_unless_set(list, "SLURM_NNODES", nodes_count(a) ? (int64_t)nodes_count(a) : 1);
     if (gethostname(host, sizeof host - 1) == 0 && *host) {
         host[strcspn(host, ".")] = '\0';
         add_unless_set(list, "SLURM_JOB_NODELIST", host);
@@ -137,7 +152,7 @@ static void add_slurm(struct list_of *list, const struct attempt *a)
 char **env_build(struct agent *agent, const struct attempt *a)
 {
     const json_t *own = json_object_get(a->lease, "environment"), *item;
-    struct list_of list = { .arena = &agent->scratch, .most = json_array_size(own) + 48 };
+    struct list_of list = { .arena = &agent->scratch, .most = json_array_size(own) + 56 };
     const char *gpus = env_gpus(agent, a->gpus);
     size_t i;
 
@@ -163,6 +178,7 @@ char **env_build(struct agent *agent, const struct attempt *a)
         add_unless_set(&list, "CUDA_VISIBLE_DEVICES", gpus);
     add_slurm(&list, a);
     add_own(&list, agent, a);
+    add_nodes(&list, a);
     add(&list, "SPILLWAY_GPUS", gpus);
     return list.entries;
 }

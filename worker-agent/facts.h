@@ -19,6 +19,7 @@ struct facts {
     int cpus;
     int64_t memory, disk; /* bytes */
     char kernel[65], hostname[65], arch[65];
+    char address[64]; /* towards the network; of loopback where there is none */
     struct gpu gpus[GPUS_MOST];
     int gpu_count;
 };

@@ -18,6 +18,7 @@
 #include "cgroup.h"
 #include "container.h"
 #include "limits.h"
+#include "nodes.h"
 #include "spawn.h"
 #include "workdir.h"
 
@@ -135,7 +136,8 @@ static int prepare(struct attempt *a, const struct workdir *workdir, struct spaw
             return -1;
         a->place_is_clean = true;
     }
-    if (open_logs(a, err) < 0 || !(argv = command_of(a, err)))
+    if ((nodes_count(a) && nodes_write(a, err) < 0) || open_logs(a, err) < 0 ||
+        !(argv = command_of(a, err)))
         return -1;
     env = env_build(agent, a);
     if (a->container && !(argv = container_argv(a, argv, &env, err)))

@@ -220,6 +220,7 @@ static bool put_attempt(void *arg, const struct attempt_row *row)
     }
     buf_printf(out, "%s{\"attempt\":%d,\"id\":%" PRId64 ",\"index\":%" PRId64,
                list->count++ ? "," : "", row->number, row->id, row->index);
+    put_i64_or_null(out, "node", row->rank, row->gang > 0);
     put_state(out, row->state, row->reason);
     put_str(out, "detail", row->detail);
     put_str(out, "budget", budget_name(row->budget));

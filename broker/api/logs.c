@@ -20,6 +20,7 @@ struct log {
     struct target target;
     int64_t attempt; /* id; 0: none yet */
     int number, which;
+    int64_t node; /* of a gang */
     int64_t offset, size, cut;
     bool ended;
 };
@@ -27,24 +28,27 @@ struct log {
 /* ---- which one is meant */
 
 struct wanted {
-    int64_t number, id;
+    int64_t number, node, id;
 };
 
 static bool match_number(void *arg, const struct attempt_row *row)
 {
     struct wanted *wanted = arg;
 
-    if (row->number == wanted->number)
+    if (row->number == wanted->number && row->rank == wanted->node)
         wanted->id = row->id;
     return wanted->id == 0;
 }
 
 static int find_attempt(struct log *log, int64_t number, struct err *err)
 {
-    struct wanted wanted = { .number = number };
+    struct wanted wanted = { .number = number, .node = log->node };
 
     if (store_attempts(log->store, log->target, match_number, &wanted, err) < 0)
         return -1;
+    if (!wanted.id && log->node)
+        return err_set(err, FAULT_NOT_FOUND, "attempt %" PRId64 " had no node %" PRId64, number,
+                       log->node);
     if (!wanted.id)
         return err_set(err, FAULT_NOT_FOUND, "there was no attempt %" PRId64, number);
     log->attempt = wanted.id;
@@ -67,7 +71,7 @@ static int last_attempt(struct log *log, struct err *err)
     log->attempt = task.attempt;
     log->number = task.attempt ? task.attempts : 0;
     log->ended = !task.attempt && task_state_final(task.state);
-    return 0;
+    return log->node && task.attempt ? find_attempt(log, task.attempts, err) : 0;
 }
 
 static int read_request(struct request *request, struct log *log, bool *follow, struct err *err)
@@ -85,6 +89,7 @@ static int read_request(struct request *request, struct log *log, bool *follow, 
     request->fault_status = 400;
     if (query_i64(&request->query, "offset", 0, INT64_MAX, &log->offset, err) < 0 ||
         query_i64(&request->query, "attempt", 1, INT32_MAX, &number, err) < 0 ||
+        query_i64(&request->query, "node", 0, INT32_MAX, &log->node, err) < 0 ||
         query_bool(&request->query, "follow", follow, err) < 0)
         return -1;
     request->fault_status = 0;
@@ -121,6 +126,10 @@ static ssize_t read_block(void *cls, uint64_t at, char *out, size_t most)
 
 static void tell_headers(struct request *request, const struct log *log)
 {
+    int64_t nodes = 0;
+
+    if (!log->node && store_attempt_nodes(log->store, log->attempt, &nodes, NULL) == 0 && nodes)
+        reply_header(request, "Spillway-Nodes", "%" PRId64, nodes);
     reply_header(request, "Spillway-Log-Size", "%" PRId64, log->size);
     reply_header(request, "Spillway-Log-Cut", "%" PRId64, log->cut);
     reply_header(request, "Spillway-Attempt", "%d", log->number);

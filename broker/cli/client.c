@@ -341,6 +341,7 @@ static void read_headers(CURL *easy, struct reply *out)
     out->log_size = header_number(easy, "Spillway-Log-Size");
     out->log_cut = header_number(easy, "Spillway-Log-Cut");
     out->attempt = header_number(easy, "Spillway-Attempt");
+    out->nodes = header_number(easy, "Spillway-Nodes");
 }
 
 /* One try. */

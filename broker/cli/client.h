@@ -62,8 +62,8 @@ struct call {
 struct reply {
     long status;
     struct buf body;
-    json_t *problem;                                   /* of an error, or NULL */
-    int64_t upload_offset, log_size, log_cut, attempt; /* headers; -1: absent */
+    json_t *problem;                                          /* of an error, or NULL */
+    int64_t upload_offset, log_size, log_cut, attempt, nodes; /* headers; -1: absent */
 };
 #define REPLY_INIT                                                                              \
     {                                                                                           \

@@ -48,6 +48,45 @@ void explain_print_sites(struct cli *cli, const json_t *sites)
         table_print(table, &cli->term);
 }
 
+static void put_amounts(const json_t *decision, struct buf *out)
+{
+    char text[SHORT_BYTES];
+
+    buf_printf(out, "gets %lld cpus", (long long)field_int(decision, "cpus"));
+    if (field_int(decision, "memory"))
+        buf_printf(out, ", memory %s",
+                   short_bytes(field_int(decision, "memory"), text, sizeof text));
+    if (field_int(decision, "disk"))
+        buf_printf(out, ", disk %s", short_bytes(field_int(decision, "disk"), text, sizeof text));
+    if (field_int(decision, "gpus"))
+        buf_printf(out, ", %lld GPUs", (long long)field_int(decision, "gpus"));
+}
+
+/* What its last attempt was decided from. */
+static void print_decision(const json_t *decision)
+{
+    own_buf struct buf out = BUF_INIT(0);
+    own_str char *safe = NULL;
+    char text[SHORT_BYTES];
+
+    if (!json_is_object(decision))
+        return;
+    put_amounts(decision, &out);
+    buf_printf(&out, " of shape %s", field_text(decision, "shape"));
+    if (json_is_integer(json_object_get(decision, "gang")))
+        buf_puts(&out, " on each of its nodes");
+    buf_printf(&out, "; why: %s (%lld of its kind waited, %lld fitted there)",
+               field_text(decision, "why"), (long long)field_int(decision, "ready"),
+               (long long)field_int(decision, "free"));
+    buf_printf(&out, "; expected to run %s",
+               short_span(field_int(decision, "run_ms"), text, sizeof text));
+    if (json_is_number(json_object_get(decision, "cost")))
+        buf_printf(&out, ", at a cost of %.2f", field_real(decision, "cost"));
+    buf_printf(&out, "; its project's share was %.3g", field_real(decision, "share"));
+    safe = safe_text(buf_text(&out));
+    printf("%s\n", safe);
+}
+
 static void print_one(struct cli *cli, const char *id, const json_t *answer)
 {
     own_str char *text = safe_text(field_text(answer, "text"));
@@ -59,6 +98,7 @@ static void print_one(struct cli *cli, const char *id, const json_t *answer)
     printf("%s is %s\n", id, safe);
     if (*text)
         printf("%s\n", text);
+    print_decision(json_object_get(answer, "decision"));
     if (json_array_size(json_object_get(answer, "sites"))) {
         putchar('\n');
         explain_print_sites(cli, json_object_get(answer, "sites"));

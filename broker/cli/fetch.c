@@ -25,7 +25,8 @@
 
 static const struct option options[] = {
     { "output", 'o', "DIR", "where to (default: spillway-ID)", COMPLETES_DIR },
-    { "logs", 0, NULL, "what it wrote too, as ID.out and ID.err", COMPLETES_NOTHING },
+    { "logs", 0, NULL, "what it wrote too, as ID.out and ID.err (ID.node-N.out)",
+      COMPLETES_NOTHING },
     { "force", 0, NULL, "replace files that differ", COMPLETES_NOTHING },
     { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
 };
@@ -292,12 +293,14 @@ static bool sink_log(void *arg, const char *data, size_t length)
     return !sink->full;
 }
 
-static int fetch_log(struct fetch *fetch, const char *task, const char *stream, const char *suffix,
-                     struct err *err)
+/* What node 0 has, for a task that runs alone is all there is.  *nodes: how many there are. */
+static int fetch_log(struct fetch *fetch, const char *task, int64_t node, const char *stream,
+                     const char *suffix, int64_t *nodes, struct err *err)
 {
     own_reply struct reply reply = REPLY_INIT;
-    own_str char *path = xasprintf("/v1/jobs/%s/logs/%s", task, stream);
-    own_str char *name = xasprintf("%s.%s", task, suffix);
+    own_str char *path = xasprintf("/v1/jobs/%s/logs/%s?node=%" PRId64, task, stream, node);
+    own_str char *name = node ? xasprintf("%s.node-%" PRId64 ".%s", task, node, suffix)
+                              : xasprintf("%s.%s", task, suffix);
     own_fd int fd =
         openat(fetch->root, name,
                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
@@ -309,8 +312,22 @@ static int fetch_log(struct fetch *fetch, const char *task, const char *stream, 
     if (client_call(fetch->cli->client, &call, &reply, err) < 0)
         return sink.full ? err_sys(err, "write %s/%s", fetch->dir, name)
                          : err_wrap(err, "%s", task);
+    if (node == 0)
+        *nodes = reply.nodes;
     if (!fetch->cli->json)
         printf("%s/%s\n", fetch->dir, name);
+    return 0;
+}
+
+static int fetch_task_logs(struct fetch *fetch, const char *task, struct err *err)
+{
+    int64_t nodes = 0, node = 0;
+
+    do {
+        if (fetch_log(fetch, task, node, "stdout", "out", &nodes, err) < 0 ||
+            fetch_log(fetch, task, node, "stderr", "err", &nodes, err) < 0)
+            return -1;
+    } while (++node < nodes);
     return 0;
 }
 
@@ -326,8 +343,7 @@ static int fetch_logs_of(struct fetch *fetch, const json_t *tasks, struct err *e
         if (strchr(id, '[') || field_int(task, "attempt") == 0)
             continue; /* has not started: wrote nothing */
         if (job_id_check(id, err) < 0 || open_root(fetch, err) < 0 ||
-            fetch_log(fetch, id, "stdout", "out", err) < 0 ||
-            fetch_log(fetch, id, "stderr", "err", err) < 0)
+            fetch_task_logs(fetch, id, err) < 0)
             return -1;
     }
     return 0;

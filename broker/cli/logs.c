@@ -30,6 +30,7 @@ static const struct option options[] = {
     { "stdout", 0, NULL, "only standard output", COMPLETES_NOTHING },
     { "stderr", 0, NULL, "only standard error", COMPLETES_NOTHING },
     { "attempt", 0, "N", "of the Nth attempt (default: the last)", COMPLETES_NOTHING },
+    { "node", 0, "N", "of node N of a task with `nodes:` (default: 0)", COMPLETES_NOTHING },
     { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
 };
 
@@ -136,6 +137,8 @@ static void log_path(struct buf *path, const struct log_view *view, int stream, 
     buf_printf(path, "/v1/jobs/%s/logs/%s", view->id, stream_names[stream]);
     if (attempt > 0)
         buf_printf(path, "?attempt=%" PRId64, attempt);
+    if (view->node > 0)
+        buf_printf(path, "%cnode=%" PRId64, attempt > 0 ? '&' : '?', view->node);
 }
 
 int logs_print(struct cli *cli, const struct log_view *view, struct err *err)
@@ -383,7 +386,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     int rc;
 
     if (job_ids_check(args, err) < 0 ||
-        args_i64(args, "attempt", 1, INT32_MAX, &view.attempt, err) < 0)
+        args_i64(args, "attempt", 1, INT32_MAX, &view.attempt, err) < 0 ||
+        args_i64(args, "node", 0, INT32_MAX, &view.node, err) < 0)
         return -1;
     view.wanted[0] = args_has(args, "stdout") || !args_has(args, "stderr");
     view.wanted[1] = args_has(args, "stderr") || !args_has(args, "stdout");

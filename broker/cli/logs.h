@@ -16,6 +16,7 @@ struct log_view {
     bool wanted[2];                         /* stdout, stderr */
     bool apart;                             /* stderr goes to our standard error */
     int64_t attempt;                        /* 0: the last one, and those that follow */
+    int64_t node;                           /* of a task that runs on several workers */
     const volatile sig_atomic_t *interrupt; /* NULL: none */
     /* It came; 0: dealt with, go on.  NULL: stop. */
     int (*on_interrupt)(struct cli *cli, const char *id, struct err *err);

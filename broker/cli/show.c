@@ -160,7 +160,11 @@ static void print_attempts(struct cli *cli, const json_t *attempts)
         own_str char *reason = task_reason(attempt);
         const char *state = field_text(attempt, "state");
 
-        table_cellf(table, "%lld", (long long)field_int(attempt, "attempt"));
+        if (json_is_integer(json_object_get(attempt, "node")))
+            table_cellf(table, "%lld node %lld", (long long)field_int(attempt, "attempt"),
+                        (long long)field_int(attempt, "node"));
+        else
+            table_cellf(table, "%lld", (long long)field_int(attempt, "attempt"));
         table_cell_styled(table, state, style_of_state(state));
         table_cell(table, reason);
         table_cell(table, field_text(attempt, "site"));

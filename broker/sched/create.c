@@ -326,7 +326,7 @@ static bool weigh_gang(struct pass *pass, struct pass_class *pc, struct offer *o
     offer->boot = boot_ms(pass->params, site, offer->shape,
                           pc->class->image ? pc->class->image : site->image);
     offer->finish = offer->boot + (int64_t)run + (site->wait_ms > 0 ? site->wait_ms : 0);
-    offer->count = option->nodes - (int64_t)have;
+    offer->count = nodes_apart(site, option) - (int64_t)have;
     offer->slots = offer->per_worker = 1;
     offer->gain = (double)offer->count;
     offer->near_start = -1;

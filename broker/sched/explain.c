@@ -302,6 +302,11 @@ static void tell_static(struct row *row)
             put_span(&row->text, row->out->fixes[i].amount);
             buf_puts(&row->text, " are not placed here");
             break;
+        case SCHED_FIX_NODES:
+            buf_printf(&row->text, "it asks for %d nodes, this one machine has room for %lld",
+                       row->class->options[row->out->option].nodes,
+                       (long long)row->out->fixes[i].amount);
+            break;
         case SCHED_FIX_SITES:
             buf_puts(&row->text, "its placement excludes the site or requires others");
             break;
@@ -424,6 +429,7 @@ static struct workers count_workers(struct row *row)
 {
     const struct sched_snapshot *snap = row->pass->snap;
     struct workers workers = { .ready_ms = -1, .free_ms = -1 };
+    struct room need = need_apart(row->site, &row->option);
 
     for (size_t w = 0; w < snap->worker_count; w++) {
         const struct sched_worker *worker = &snap->workers[w];
@@ -431,7 +437,7 @@ static struct workers count_workers(struct row *row)
         struct room then;
 
         if (worker->site != row->out->site || worker->state > WORKER_READY ||
-            !room_fits(&worker->total, &row->option.need) ||
+            !room_fits(&worker->total, &need) ||
             !worker_matches(snap, &row->changed, &row->option, worker) ||
             (worker->expires_ms && end > worker->expires_ms) ||
             (row->site->credential_end_ms && end > row->site->credential_end_ms))
@@ -440,10 +446,10 @@ static struct workers count_workers(struct row *row)
             workers.booting++;
             if (worker->ready_ms >= 0)
                 workers.ready_ms = earlier(workers.ready_ms, worker->ready_ms);
-        } else if (room_fits(&worker->free, &row->option.need)) {
+        } else if (room_fits(&worker->free, &need)) {
             workers.free++;
         } else {
-            int64_t at = room_at(row->pass, (int)w, &row->option.need, &then);
+            int64_t at = room_at(row->pass, (int)w, &need, &then);
 
             workers.busy++;
             if (at != NEVER_MS)
@@ -458,7 +464,7 @@ static bool look_quota(struct row *row, int64_t count, bool none)
 {
     const struct sched_site *site = row->site;
     const struct sched_shape *shape = &site->shapes[row->out->shape];
-    int64_t have = 0;
+    int64_t have = 0, whole = nodes_apart(site, &row->option);
     bool enough = true;
 
     for (size_t w = 0; w < row->pass->snap->worker_count; w++)
@@ -473,7 +479,8 @@ static bool look_quota(struct row *row, int64_t count, bool none)
         if (!row->settled) {
             and_also(&row->text);
             put_ledger(&row->text, quota, need);
-            if (none && quota->limit < need)
+            if ((none && quota->limit < need) ||
+                (whole > 1 && quota->limit < quota_need(quota, shape) * whole))
                 row->out->verdict = SCHED_NEVER;
         }
         advise_kind(row, SCHED_FIX_QUOTA, (int)q, need - quota_free(quota));
@@ -485,7 +492,7 @@ static bool look_quota(struct row *row, int64_t count, bool none)
             buf_printf(&row->text, "workers: limit %lld - %lld there = %lld free, %lld needed",
                        (long long)site->max_workers, (long long)have,
                        (long long)(site->max_workers - have), (long long)count);
-            if (none && site->max_workers < count)
+            if ((none && site->max_workers < count) || (whole > 1 && site->max_workers < whole))
                 row->out->verdict = SCHED_NEVER;
         }
         if (!site->local)
@@ -678,6 +685,7 @@ static void look_now(struct row *row)
 {
     struct workers workers;
     int64_t count;
+    int nodes;
 
     if (look_site(row))
         return;
@@ -688,12 +696,12 @@ static void look_now(struct row *row)
         return;
     }
     workers = count_workers(row);
-    count = row->option.nodes > 1
-                ? row->option.nodes - (int64_t)(workers.free + workers.busy + workers.booting)
-                : 1;
+    nodes = nodes_apart(row->site, &row->option);
+    count = row->option.nodes > 1 ? nodes - (int64_t)(workers.free + workers.busy + workers.booting)
+                                  : 1;
     pick_shape(row, count);
     look_limits(row);
-    if (workers.free >= row->option.nodes) {
+    if (workers.free >= nodes) {
         if (look_money(row, false, row->option.nodes))
             tell(row, "%d worker%s with room for it now", workers.free,
                  workers.free == 1 ? "" : "s");

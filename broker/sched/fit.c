@@ -36,7 +36,9 @@ static bool fit_walltime(const struct sched_option *option, const struct sched_s
 bool fit_option(const struct sched_option *option, const struct sched_site *site,
                 const struct sched_shape *shape)
 {
-    return room_fits(&shape->room, &option->need) &&
+    struct room need = need_apart(site, option);
+
+    return room_fits(&shape->room, &need) &&
            fit_gpus(option, shape->room.gpus, shape->gpu_model, shape->gpu_memory) &&
            fit_walltime(option, site);
 }
@@ -116,7 +118,7 @@ size_t fit_shape_fixes(const struct sched_option *option, const struct sched_sit
     struct fixes fixes = { .list = out, .most = most };
     const struct room *need = &option->need, *room = &shape->room;
     struct sched_option any_model = *option;
-    int64_t walltime = option->walltime_ms;
+    int64_t walltime = option->walltime_ms, parts;
 
     any_model.gpu_model_count = 0;
     any_model.gpu_memory = 0;
@@ -133,6 +135,8 @@ size_t fit_shape_fixes(const struct sched_option *option, const struct sched_sit
         fix(&fixes, option->gpu_memory > shape->gpu_memory, SCHED_FIX_GPU_MEMORY,
             shape->gpu_memory);
     }
+    if (site->local && option->nodes > 1 && (parts = room_count(room, need)) > 0)
+        fix(&fixes, parts < option->nodes, SCHED_FIX_NODES, parts);
     if (site->max_walltime_ms > 0 && walltime > site->max_walltime_ms)
         walltime = site->max_walltime_ms;
     if (site->max_age_ms > 0 && walltime > site->max_age_ms)

@@ -350,16 +350,22 @@ static int64_t lease_worker(struct pass *pass, struct pass_class *pc, int option
 
 /* ---- gangs ----------------------------------------------------------------------------------- */
 
-/* Distinct workers of the site for a gang's nodes; how many, at most `nodes`. */
+/* Workers of the site for a gang's nodes, distinct ones unless the site is one machine; how many,
+ * at most `nodes`. */
 static int gang_workers(struct pass *pass, const struct pass_class *pc, int option, int site,
                         int *out)
 {
     const struct pass_site *ps = &pass->sites[site];
     int nodes = pc->class->options[option].nodes, found = 0;
 
-    for (size_t i = 0; i < ps->room_count && found < nodes; i++)
-        if (lease_count(pass, pc, option, ps->room[i], 0) > 0)
+    for (size_t i = 0; i < ps->room_count && found < nodes; i++) {
+        int64_t count = lease_count(pass, pc, option, ps->room[i], 0);
+
+        if (!pass->snap->sites[site].local && count > 1)
+            count = 1;
+        while (count-- > 0 && found < nodes)
             out[found++] = ps->room[i];
+    }
     return found;
 }
 

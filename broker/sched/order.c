@@ -162,11 +162,11 @@ void order_make(struct pass *pass)
     }
     for (size_t c = 0; c < snap->class_count; c++) {
         const struct sched_class *class = &snap->classes[c];
+        int64_t held = class->running * class->options[0].nodes;
 
-        if (class->running > 0) {
-            room_take(&pass->users[class->user].held, &class->options[0].need, -class->running);
-            room_take(&pass->projects[class->project].held, &class->options[0].need,
-                      -class->running);
+        if (held > 0) {
+            room_take(&pass->users[class->user].held, &class->options[0].need, -held);
+            room_take(&pass->projects[class->project].held, &class->options[0].need, -held);
         }
     }
     order_users(pass);

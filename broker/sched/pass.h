@@ -227,6 +227,23 @@ static inline int64_t room_count(const struct room *free, const struct room *nee
     count = room_times(count, free->gpus, need->gpus);
     return room_times(count, free->disk, need->disk);
 }
+/* Where a site is one machine, the nodes of a gang are parts of it: one worker holds them all. */
+static inline int nodes_apart(const struct sched_site *site, const struct sched_option *option)
+{
+    return site->local ? 1 : option->nodes;
+}
+static inline struct room need_apart(const struct sched_site *site,
+                                     const struct sched_option *option)
+{
+    int64_t times = site->local && option->nodes > 1 ? option->nodes : 1;
+    struct room need = option->need;
+
+    need.cpus *= times;
+    need.memory *= times;
+    need.disk *= times;
+    need.gpus *= times;
+    return need;
+}
 static inline void room_take(struct room *free, const struct room *need, int64_t count)
 {
     free->cpus -= need->cpus * count;

@@ -122,13 +122,14 @@ static void reserve_worker(struct pass *pass, struct pass_class *pc, int option,
     const struct sched_worker *worker = &pass->snap->workers[w];
     struct pass_worker *pw = &pass->workers[w];
     struct sched_decision *d = pass_decide(pass, SCHED_RESERVE, SCHED_WHY_RESERVED);
+    struct room need = need_apart(&pass->snap->sites[worker->site], &pc->class->options[option]);
 
     pw->reserved = pw->taken = true;
     pw->reserved_ms = start;
     pw->reserved_work = (double)run_typical(pass->params, pc->class, &pc->class->options[option]) /
                         (double)room_count(&worker->total, &pc->class->options[option].need);
     pw->spare = *then;
-    room_take(&pw->spare, &pc->class->options[option].need, 1);
+    room_take(&pw->spare, &need, 1);
     d->class_index = (int)(pc->class - pass->snap->classes);
     d->worker = w;
     d->site = worker->site;
@@ -197,35 +198,36 @@ static bool reserve_gang(struct pass *pass, struct pass_class *pc, int option)
     const struct sched_option *opt = &pc->class->options[option];
     struct node *nodes = pass_alloc(pass, pass->snap->worker_count + 1, sizeof *nodes), *best;
     int64_t start = NEVER_MS;
-    bool found = false;
+    int found_count = 0;
 
     best = pass_alloc(pass, (size_t)opt->nodes, sizeof *best);
     for (size_t s = 0; s < pass->snap->site_count; s++) {
-        int count = 0;
+        struct room need = need_apart(&pass->snap->sites[s], opt);
+        int count = 0, apart = nodes_apart(&pass->snap->sites[s], opt);
 
         for (size_t w = 0; w < pass->snap->worker_count; w++)
             if (pass->snap->workers[w].site == (int)s && may_reserve(pass, pc, opt, (int)w)) {
                 struct node *node = &nodes[count];
 
                 node->worker = (int)w;
-                node->start_ms = room_at(pass, (int)w, &opt->need, &node->then);
+                node->start_ms = room_at(pass, (int)w, &need, &node->then);
                 count += !dies_before(pass, pc, opt, (int)w, node->start_ms);
             }
-        if (count < opt->nodes)
+        if (count < apart)
             continue;
         qsort(nodes, (size_t)count, sizeof *nodes, by_start);
-        if (found && nodes[opt->nodes - 1].start_ms >= start)
+        if (found_count && nodes[apart - 1].start_ms >= start)
             continue;
-        found = true;
-        start = nodes[opt->nodes - 1].start_ms;
-        memcpy(best, nodes, (size_t)opt->nodes * sizeof *best);
+        start = nodes[apart - 1].start_ms;
+        found_count = apart;
+        memcpy(best, nodes, (size_t)apart * sizeof *best);
     }
-    for (int i = 0; found && i < opt->nodes; i++) {
+    for (int i = 0; i < found_count; i++) {
         if (best[i].start_ms == NEVER_MS)
             best[i].then = pass->snap->workers[best[i].worker].total;
         reserve_worker(pass, pc, option, best[i].worker, start, &best[i].then);
     }
-    return found;
+    return found_count > 0;
 }
 
 /* ---- quota ----------------------------------------------------------------------------------- */
@@ -345,7 +347,8 @@ static bool can_create(const struct pass *pass, const struct pass_class *pc)
         for (size_t o = 0; o < pc->class->option_count; o++)
             for (uint64_t shapes = pc->fit->shapes[o * pc->fit->sites + s]; shapes;
                  shapes &= shapes - 1)
-                if (ledger_workers(pass, s, __builtin_ctzll(shapes)) >= pc->class->options[o].nodes)
+                if (ledger_workers(pass, s, __builtin_ctzll(shapes)) >=
+                    nodes_apart(&pass->snap->sites[s], &pc->class->options[o]))
                     return true;
     }
     return false;

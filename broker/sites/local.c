@@ -49,6 +49,20 @@ struct local {
 
 static const char *const keys[] = { "agent", "cpus", "memory", NULL };
 
+static int cpus_here(void);
+static int64_t memory_here(void);
+
+/* Several workers on one machine have a part of it each, unless the file says how much. */
+static void share_out(struct local *local, int64_t workers)
+{
+    if (workers <= 1)
+        return;
+    if (!local->cpus)
+        local->cpus = cpus_here() > workers ? cpus_here() / workers : 1;
+    if (!local->memory)
+        local->memory = memory_here() / workers;
+}
+
 static int read_conf(struct local *local, const struct site_conf *conf, struct err *err)
 {
     if (site_conf_only(conf, "", keys, err) < 0 ||
@@ -58,6 +72,7 @@ static int read_conf(struct local *local, const struct site_conf *conf, struct e
         return -1;
     if (!local->agent)
         local->agent = agent_program();
+    share_out(local, conf->limits.workers);
     return 0;
 }
 

@@ -11,8 +11,9 @@ static const char ADD_ATTEMPT[] =
     "INSERT INTO attempts (id, job, idx, number, worker, state, reason, budget, next, exit_code,"
     " signal, leased, started, finished, ended, wall_ms, cpu_ms, max_rss, detail, decision)"
     " VALUES (?1,?2,?3,?4,?5,2,0,0,0,-1,0,?6,0,0,0,0,0,0,NULL,?7)";
-static const char GET_ATTEMPT[] = "SELECT job, idx, worker, state, reason, ended, leased, started "
-                                  "FROM attempts WHERE id = ?";
+static const char GET_ATTEMPT[] =
+    "SELECT job, idx, worker, state, reason, ended, leased, started, gang, rank "
+    "FROM attempts WHERE id = ?";
 static const char SET_STARTED[] = "UPDATE attempts SET state = ?2, started = ?3 WHERE id = ?1";
 static const char END_ATTEMPT[] =
     "UPDATE attempts SET state = ?2, reason = ?3, budget = ?4, next = ?5, exit_code = ?6,"
@@ -82,9 +83,13 @@ static int64_t lease_apply(struct tx *tx, struct op *op, struct err *err)
 {
     struct lease_op *lease = (struct lease_op *)op;
 
-    for (size_t i = 0; i < lease->count; i++)
-        if (lease_one(tx, &lease->leases[i], err) < 0)
+    for (size_t i = 0; i < lease->count; i++) {
+        struct lease *one = &lease->leases[i];
+
+        if ((one->nodes ? tx_gang_lease(tx, one, err) : lease_one(tx, one, err)) < 0)
             return -1;
+        i += one->nodes ? (size_t)one->nodes - 1 : 0;
+    }
     return 0;
 }
 
@@ -97,19 +102,12 @@ int store_lease(struct store *store, struct lease *leases, size_t count, struct 
 
 /* ---- reports */
 
-struct attempt { /* as far as a report needs it */
-    int64_t id, job, index, worker, ended, leased_ms, started_ms;
-    enum task_state state;
-    enum reason reason;
-};
-
 struct report_op {
     struct op op;
     int64_t worker;
     struct report *reports;
     size_t count;
-    store_judge *judge;
-    void *judge_arg;
+    struct judge judge;
     /* store_worker_lost, store_worker_silent */
     enum reason reason;
     const char *detail;
@@ -136,8 +134,16 @@ static int attempt_get(struct tx *tx, int64_t id, struct attempt *out, struct er
         .ended = col_int(stmt, 5),
         .leased_ms = col_int(stmt, 6),
         .started_ms = col_int(stmt, 7),
+        .gang = col_int(stmt, 8),
+        .rank = (int)col_int(stmt, 9),
     };
     return 0;
+}
+
+/* Whether it is the one that the task is at, or a node of it. */
+static bool is_current(const struct attempt *attempt, const struct task_row *task)
+{
+    return task->attempt == (attempt->gang ? attempt->gang : attempt->id);
 }
 
 static int64_t within(int64_t value, int64_t least, int64_t most)
@@ -147,8 +153,8 @@ static int64_t within(int64_t value, int64_t least, int64_t most)
 
 /* Asks the caller of the op what follows, lets a cancel have its way, and refuses what the life
  * cycle has no arrow for. */
-static int judge_report(struct tx *tx, const struct report_op *op, const struct tx_task *task,
-                        struct report *report, struct err *err)
+int tx_judge(struct tx *tx, const struct judge *judge, const struct tx_task *task,
+             struct report *report, struct err *err)
 {
     own_stmt sqlite3_stmt *stmt = NULL;
     int rc;
@@ -156,12 +162,12 @@ static int judge_report(struct tx *tx, const struct report_op *op, const struct 
     report->next = report->state;
     report->budget = reason_blame(report->reason);
     report->not_before_ms = 0;
-    if (op->judge) {
+    if (judge->ask) {
         stmt = db_query(tx->db, GET_SPEC, "i", task->row.job);
         rc = db_step(tx->db, stmt, err);
         if (rc < 0)
             return -1;
-        op->judge(op->judge_arg, &task->row, rc ? col_text(stmt, 0) : "", report);
+        judge->ask(judge->arg, &task->row, rc ? col_text(stmt, 0) : "", report);
     }
     if (task->row.cancel_asked && report->state != TASK_SUCCEEDED)
         report->next = TASK_CANCELLED;
@@ -189,14 +195,22 @@ static void charge(struct task_row *row, const struct report *report)
     }
 }
 
-static int attempt_save_end(struct tx *tx, const struct attempt *attempt,
-                            const struct report *report, const struct task_row *row,
-                            int64_t finished_ms, struct err *err)
+int tx_attempt_save_end(struct tx *tx, const struct attempt *attempt, const struct report *report,
+                        int64_t started_ms, int64_t *finished_ms, struct err *err)
 {
+    *finished_ms =
+        report->finished_ms ? within(report->finished_ms, started_ms, tx->now_ms) : tx->now_ms;
     return db_run(tx->db, err, END_ATTEMPT, "iiiiiiiiiiiiit", attempt->id, (int64_t)report->state,
                   (int64_t)report->reason, (int64_t)report->budget, (int64_t)report->next,
-                  (int64_t)report->exit_code, (int64_t)report->signal, row->started_ms, finished_ms,
+                  (int64_t)report->exit_code, (int64_t)report->signal, started_ms, *finished_ms,
                   tx->now_ms, report->wall_ms, report->cpu_ms, report->max_rss, report->detail);
+}
+
+int64_t attempt_started(const struct tx *tx, const struct attempt *attempt,
+                        const struct report *report, int64_t otherwise)
+{
+    return report->started_ms ? within(report->started_ms, attempt->leased_ms, tx->now_ms)
+                              : otherwise;
 }
 
 /* The task's next reason: why it ended, or why it waits. */
@@ -210,20 +224,12 @@ static enum reason reason_after(const struct tx *tx, const struct tx_task *task,
     return report->next == TASK_SUCCEEDED ? REASON_NONE : report->reason;
 }
 
-/* An attempt is over: by its agent's word, given back, or because its worker is lost. */
-static int attempt_end(struct tx *tx, const struct attempt *attempt, struct tx_job *job,
-                       struct tx_task *task, const struct report *report, struct err *err)
+int tx_task_end(struct tx *tx, struct tx_job *job, struct tx_task *task,
+                const struct report *report, struct err *err)
 {
     struct task_row *row = &task->row;
-    int64_t finished = tx->now_ms;
 
-    if (report->started_ms)
-        row->started_ms = within(report->started_ms, attempt->leased_ms, tx->now_ms);
-    if (report->finished_ms)
-        finished = within(report->finished_ms, row->started_ms, tx->now_ms);
-    if (attempt_save_end(tx, attempt, report, row, finished, err) < 0)
-        return -1;
-    row->finished_ms = finished;
+    row->finished_ms = report->finished_ms;
     row->exit_code = report->exit_code;
     row->signal = report->signal;
     row->cpu_ms = report->cpu_ms;
@@ -233,6 +239,18 @@ static int attempt_end(struct tx *tx, const struct attempt *attempt, struct tx_j
         row->detail = report->detail;
     charge(row, report);
     return tx_task_move(tx, job, task, report->next, reason_after(tx, task, report), err);
+}
+
+/* An attempt is over: by its agent's word, given back, or because its worker is lost. */
+static int attempt_end(struct tx *tx, const struct attempt *attempt, struct tx_job *job,
+                       struct tx_task *task, const struct report *report, struct err *err)
+{
+    struct report told = *report;
+
+    task->row.started_ms = attempt_started(tx, attempt, report, task->row.started_ms);
+    if (tx_attempt_save_end(tx, attempt, report, task->row.started_ms, &told.finished_ms, err) < 0)
+        return -1;
+    return tx_task_end(tx, job, task, &told, err);
 }
 
 /* An output that is not here was never sent, whatever the agent says: the job's results are not
@@ -282,11 +300,13 @@ static int report_final(struct tx *tx, const struct report_op *op, const struct 
     struct report told = *report;
     int missing = outputs_check(tx, &told, err);
 
-    if (missing < 0 || judge_report(tx, op, task, &told, err) < 0)
+    if (missing < 0 || (!attempt->gang && tx_judge(tx, &op->judge, task, &told, err) < 0))
         return -1;
     if (!missing && outputs_keep(tx, &told, err) < 0)
         return -1;
-    if (tx_logs_keep(tx, &told, err) < 0 || attempt_end(tx, attempt, job, task, &told, err) < 0)
+    if (tx_logs_keep(tx, &told, err) < 0 ||
+        (attempt->gang ? tx_node_end(tx, &op->judge, attempt, job, task, &told, err)
+                       : attempt_end(tx, attempt, job, task, &told, err)) < 0)
         return -1;
     report->state = told.state;
     report->reason = told.reason;
@@ -298,14 +318,16 @@ static int report_final(struct tx *tx, const struct report_op *op, const struct 
 }
 
 /* Given back unstarted: nobody's fault, nothing is charged. */
-static int report_returned(struct tx *tx, const struct attempt *attempt, struct tx_job *job,
-                           struct tx_task *task, struct report *report, struct err *err)
+static int report_returned(struct tx *tx, const struct report_op *op, const struct attempt *attempt,
+                           struct tx_job *job, struct tx_task *task, struct report *report,
+                           struct err *err)
 {
     report->budget = BLAME_NONE;
     report->next = task->row.cancel_asked ? TASK_CANCELLED : TASK_PENDING;
     report->not_before_ms = 0;
     report->exit_code = -1;
-    if (attempt_end(tx, attempt, job, task, report, err) < 0)
+    if ((attempt->gang ? tx_node_end(tx, &op->judge, attempt, job, task, report, err)
+                       : attempt_end(tx, attempt, job, task, report, err)) < 0)
         return -1;
     report->settled = true;
     return 0;
@@ -317,13 +339,13 @@ static int report_progress(struct tx *tx, const struct attempt *attempt, struct 
 {
     struct task_row *row = &task->row;
 
+    if (attempt->gang)
+        return tx_node_progress(tx, attempt, job, task, report, err);
     if (row->state == report->state || attempt->state > report->state ||
         !task_state_may(row->state, report->state))
         return 0;
     if (report->started_ms || !row->started_ms)
-        row->started_ms = report->started_ms
-                              ? within(report->started_ms, attempt->leased_ms, tx->now_ms)
-                              : tx->now_ms;
+        row->started_ms = attempt_started(tx, attempt, report, tx->now_ms);
     if (db_run(tx->db, err, SET_STARTED, "iii", attempt->id, (int64_t)report->state,
                row->started_ms) < 0)
         return -1;
@@ -371,12 +393,12 @@ static int report_one(struct tx *tx, const struct report_op *op, struct report *
     rc = tx_job(tx, attempt.job, &job, err);
     if (rc == 0)
         rc = tx_task(tx, job, attempt.index, &task, err);
-    if (rc != 0 || task.row.attempt != attempt.id)
+    if (rc != 0 || !is_current(&attempt, &task.row))
         return rc < 0 ? -1 : report_stale(tx, op, &attempt, report, err);
     if (task_state_final(report->state))
         return report_final(tx, op, &attempt, job, &task, report, err);
     if (report->state == TASK_PENDING)
-        return report_returned(tx, &attempt, job, &task, report, err);
+        return report_returned(tx, op, &attempt, job, &task, report, err);
     if (report->state == TASK_RUNNING || report->state == TASK_COMPLETING)
         return report_progress(tx, &attempt, job, &task, report, err);
     return report_stale(tx, op, NULL, report, err); /* no state that an agent may report */
@@ -414,8 +436,7 @@ void store_report_async(struct store *store, int64_t worker, struct report *repo
         .worker = worker,
         .reports = reports,
         .count = count,
-        .judge = judge,
-        .judge_arg = arg,
+        .judge = { judge, arg },
     };
     settle_logs(store, report);
     writer_post(store, &report->op);
@@ -428,8 +449,7 @@ int store_report(struct store *store, int64_t worker, struct report *reports, si
                                 .worker = worker,
                                 .reports = reports,
                                 .count = count,
-                                .judge = judge,
-                                .judge_arg = arg };
+                                .judge = { judge, arg } };
 
     settle_logs(store, &report);
     return (int)writer_call(store, &report.op, err);
@@ -463,7 +483,7 @@ static int attempt_with_task(struct tx *tx, int64_t id, struct attempt *attempt,
 
     rc = rc ? rc : tx_job(tx, attempt->job, job, err);
     rc = rc ? rc : tx_task(tx, *job, attempt->index, task, err);
-    return rc == 0 && task->row.attempt != id ? 1 : rc;
+    return rc == 0 && !is_current(attempt, &task->row) ? 1 : rc;
 }
 
 static int silent_one(struct tx *tx, const struct report_op *op, int64_t id, struct err *err)
@@ -474,6 +494,8 @@ static int silent_one(struct tx *tx, const struct report_op *op, int64_t id, str
     int rc = attempt_with_task(tx, id, &attempt, &job, &task, err);
     enum task_state to = op->silent ? TASK_UNREACHABLE : attempt.state;
 
+    if (rc == 0 && attempt.gang && !op->silent)
+        rc = tx_gang_state(tx, attempt.gang, &to, err);
     if (rc != 0 || task.row.state == to || !task_state_may(task.row.state, to))
         return rc < 0 ? -1 : 0;
     return tx_task_move(tx, job, &task, to, REASON_NONE, err);
@@ -515,7 +537,9 @@ static int lost_one(struct tx *tx, const struct report_op *op, int64_t id, struc
 
     if (rc != 0)
         return rc < 0 ? -1 : 0;
-    if (judge_report(tx, op, &task, &report, err) < 0)
+    if (attempt.gang)
+        return tx_node_end(tx, &op->judge, &attempt, job, &task, &report, err);
+    if (tx_judge(tx, &op->judge, &task, &report, err) < 0)
         return -1;
     return attempt_end(tx, &attempt, job, &task, &report, err);
 }
@@ -541,8 +565,7 @@ int store_worker_lost(struct store *store, int64_t worker, enum reason reason, c
                               .worker = worker,
                               .reason = reason,
                               .detail = detail,
-                              .judge = judge,
-                              .judge_arg = arg };
+                              .judge = { judge, arg } };
 
     return (int)writer_call(store, &lost.op, err);
 }

@@ -20,8 +20,12 @@ static const char OWNED_SIZE[] = "SELECT b.size FROM blob_owners o JOIN blobs b 
 static const char ADD_BLOB[] = "INSERT OR IGNORE INTO blobs (sha256, size, created) VALUES (?,?,?)";
 static const char ADD_OWNER[] = "INSERT OR REPLACE INTO blob_owners (owner, sha256, at) "
                                 "VALUES (?,?,?)";
-static const char LIST_OUTPUTS[] = "SELECT path, sha256, size, mode FROM outputs "
-                                   "WHERE attempt = ? ORDER BY path";
+static const char LIST_OUTPUTS[] =
+    "SELECT path, sha256, size, mode FROM outputs WHERE attempt = ?1 "
+    "AND (SELECT gang FROM attempts WHERE id = ?1) = 0 "
+    "UNION ALL SELECT 'node-' || a.rank || '/' || o.path, o.sha256, o.size, o.mode "
+    "FROM attempts a JOIN outputs o ON o.attempt = a.id WHERE a.gang > 0 AND a.gang = ?1 "
+    "ORDER BY 1";
 
 int blobs_open(struct store *store, struct err *err)
 {

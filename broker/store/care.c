@@ -136,11 +136,16 @@ static const struct {
       "SELECT j.id FROM jobs j WHERE j.spec IS NULL AND j.id NOT IN (SELECT job FROM specs)" },
     { "job", "a task at a worker has no attempt under way",
       "SELECT t.job FROM tasks t WHERE t.state BETWEEN 2 AND 5 AND NOT EXISTS (SELECT 1 FROM "
-      "attempts a WHERE a.id = t.attempt AND a.ended = 0 AND a.worker = t.worker "
-      "AND a.job = t.job AND a.idx = t.idx)" },
+      "attempts a WHERE a.ended = 0 AND a.job = t.job AND a.idx = t.idx "
+      "AND (a.gang = t.attempt OR a.id = t.attempt AND a.worker = t.worker))" },
     { "attempt", "under way, but not its task's",
       "SELECT a.id FROM attempts a WHERE a.ended = 0 AND NOT EXISTS (SELECT 1 FROM tasks t "
-      "WHERE t.job = a.job AND t.idx = a.idx AND t.attempt = a.id AND t.state BETWEEN 2 AND 5)" },
+      "WHERE t.job = a.job AND t.idx = a.idx AND t.attempt = iif(a.gang > 0, a.gang, a.id) "
+      "AND t.state BETWEEN 2 AND 5)" },
+    { "attempt", "of a gang that is not whole",
+      "SELECT a.id FROM attempts a JOIN jobs j ON j.id = a.job AND j.pruning = 0 "
+      "WHERE a.gang = a.id AND (SELECT max(m.rank) + 1 FROM attempts m WHERE m.gang = a.id) "
+      "<> (SELECT count(*) FROM attempts m WHERE m.gang = a.id)" },
     { "attempt", "its worker is missing",
       "SELECT a.id FROM attempts a WHERE a.worker NOT IN (SELECT id FROM workers)" },
     { "log", "its attempt is missing",

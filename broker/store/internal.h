@@ -289,6 +289,44 @@ int tx_task_move(struct tx *tx, struct tx_job *job, struct tx_task *task, enum t
 int tx_task_save(struct tx *tx, struct tx_task *task, struct err *err);
 void count_state(struct job_row *job, enum task_state state, int64_t by);
 
+/* ---- attempts.c, gangs.c */
+
+struct attempt { /* as far as a report needs it */
+    int64_t id, job, index, worker, ended, leased_ms, started_ms;
+    int64_t gang; /* the attempt of rank 0; 0: it is alone */
+    int rank;
+    enum task_state state;
+    enum reason reason;
+};
+struct judge {        /* what follows an end is the caller's to say */
+    store_judge *ask; /* NULL: nothing but the end itself */
+    void *arg;
+};
+/* Fills in what follows the end of a task, of which `report` tells. */
+int tx_judge(struct tx *tx, const struct judge *judge, const struct tx_task *task,
+             struct report *report, struct err *err);
+/* *finished_ms: when it ended, as far as its agent's clock can be believed. */
+int tx_attempt_save_end(struct tx *tx, const struct attempt *attempt, const struct report *report,
+                        int64_t started_ms, int64_t *finished_ms, struct err *err);
+int64_t attempt_started(const struct tx *tx, const struct attempt *attempt,
+                        const struct report *report, int64_t otherwise);
+/* The task goes where the judged report says. */
+int tx_task_end(struct tx *tx, struct tx_job *job, struct tx_task *task,
+                const struct report *report, struct err *err);
+
+/* `leases` is the first of leases->nodes; all or none. */
+int tx_gang_lease(struct tx *tx, struct lease *leases, struct err *err);
+int tx_node_progress(struct tx *tx, const struct attempt *node, struct tx_job *job,
+                     struct tx_task *task, const struct report *report, struct err *err);
+/* A node has ended; with the last of them the task does. */
+int tx_node_end(struct tx *tx, const struct judge *judge, const struct attempt *node,
+                struct tx_job *job, struct tx_task *task, struct report *report, struct err *err);
+/* What a gang's task is, all its workers being heard. */
+int tx_gang_state(struct tx *tx, int64_t gang, enum task_state *out, struct err *err);
+/* The nodes of open tasks that hold a worker, or failed: as changes, for load.c. */
+#define NODE_COLUMNS "a.job, a.idx, a.id, a.gang, a.rank, a.worker, a.ended, a.state"
+void node_row_read(sqlite3_stmt *stmt, struct node_row *out);
+
 /* ---- events.c */
 
 int tx_event(struct tx *tx, const struct event_row *event, struct err *err);

@@ -28,6 +28,10 @@ static const char JOB_TASKS[] = "SELECT " TASK_COLUMNS " FROM tasks t WHERE t.jo
 static const char OPEN_WORKERS[] = "SELECT " WORKER_COLUMNS " FROM workers w WHERE w.state < 6 "
                                    "ORDER BY w.id";
 
+static const char OPEN_NODES[] =
+    "SELECT " NODE_COLUMNS " FROM tasks t CROSS JOIN attempts a ON a.gang = t.attempt "
+    "WHERE t.state < 6 AND t.state > 1 AND a.gang > 0";
+
 struct loader {
     struct conn *db;
     store_changes *each;
@@ -160,6 +164,16 @@ static int load_all_tasks(struct loader *loader, struct err *err)
     return 0;
 }
 
+static int load_nodes(struct loader *loader, struct err *err)
+{
+    own_stmt sqlite3_stmt *stmt = db_query(loader->db, OPEN_NODES, "");
+    int rc;
+
+    while ((rc = db_step(loader->db, stmt, err)) > 0)
+        node_row_read(stmt, &loader_add(loader, CHANGE_NODE)->node);
+    return rc;
+}
+
 static int load_workers(struct loader *loader, struct err *err)
 {
     own_stmt sqlite3_stmt *stmt = db_query(loader->db, OPEN_WORKERS, "");
@@ -188,6 +202,7 @@ int store_load(struct store *store, store_changes *each, void *arg, struct err *
     rc = load_workers(&loader, err);
     rc = rc < 0 ? -1 : load_jobs(&loader, err);
     rc = rc < 0 ? -1 : load_all_tasks(&loader, err);
+    rc = rc < 0 ? -1 : load_nodes(&loader, err);
     if (rc == 0)
         loader_flush(&loader);
     db_run(reader.db, NULL, "ROLLBACK", "");

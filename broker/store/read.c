@@ -18,11 +18,12 @@ static const char COUNT_OPEN[] = "SELECT state, count(*) FROM tasks WHERE job = 
 #define ATTEMPT_COLUMNS                                                                         \
     "a.id, a.job, a.idx, a.number, a.worker, w.name, w.site, a.state, a.reason, a.budget, "     \
     "a.detail, a.decision, a.exit_code, a.signal, a.leased, a.started, a.finished, a.wall_ms, " \
-    "a.cpu_ms, a.max_rss FROM attempts a LEFT JOIN workers w ON w.id = a.worker "
+    "a.cpu_ms, a.max_rss, a.gang, a.rank FROM attempts a LEFT JOIN workers w ON w.id = a.worker "
 static const char ATTEMPTS_OF_JOB[] = "SELECT " ATTEMPT_COLUMNS "WHERE a.job = ? "
                                       "ORDER BY a.idx, a.id";
 static const char ATTEMPTS_OF_TASK[] = "SELECT " ATTEMPT_COLUMNS "WHERE a.job = ? AND a.idx = ? "
                                        "ORDER BY a.id";
+static const char COUNT_NODES[] = "SELECT count(*) FROM attempts WHERE gang > 0 AND gang = ?";
 static const char LAST_ATTEMPT[] = "SELECT coalesce(max(id), 0) FROM attempts";
 static const char ATTEMPTS_OF_WORKER[] =
     "SELECT " ATTEMPT_COLUMNS "WHERE a.worker = ? AND a.ended = 0 ORDER BY a.id";
@@ -241,6 +242,8 @@ static void attempt_row_read(sqlite3_stmt *stmt, struct attempt_row *out)
         .wall_ms = col_int(stmt, 17),
         .cpu_ms = col_int(stmt, 18),
         .max_rss = col_int(stmt, 19),
+        .gang = col_int(stmt, 20),
+        .rank = (int)col_int(stmt, 21),
     };
 }
 
@@ -281,6 +284,13 @@ int store_worker_attempts(struct store *store, int64_t worker, store_attempt_eac
         return -1;
     stmt = db_query(reader.db, ATTEMPTS_OF_WORKER, "i", worker);
     return attempts_give(reader.db, stmt, each, arg, err);
+}
+
+int store_attempt_nodes(struct store *store, int64_t attempt, int64_t *nodes, struct err *err)
+{
+    own_reader struct reader reader = { store, reader_take(store, err) };
+
+    return reader.db ? db_int(reader.db, 0, nodes, err, COUNT_NODES, "i", attempt) : -1;
 }
 
 int64_t store_attempt_last(struct store *store)

@@ -182,7 +182,13 @@ static const char STEP_5[] =
     "  UNIQUE (site, home, submitted)) STRICT;"
     "CREATE INDEX bursts_open ON bursts (id) WHERE state < 9;";
 
-static const char *const steps[] = { STEP_1, STEP_2, STEP_3, STEP_4, STEP_5 };
+/* Tasks that run on several workers at once: an attempt a node.  `gang` is the attempt of rank 0,
+ * which is the task's own; 0: the attempt is alone. */
+static const char STEP_6[] = "ALTER TABLE attempts ADD COLUMN gang INTEGER NOT NULL DEFAULT 0;"
+                             "ALTER TABLE attempts ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;"
+                             "CREATE INDEX attempts_gang ON attempts (gang) WHERE gang > 0;";
+
+static const char *const steps[] = { STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6 };
 
 static const char GET_VERSION[] = "PRAGMA user_version";
 static const char COUNT_TABLES[] = "SELECT count(*) FROM sqlite_schema";

@@ -77,6 +77,16 @@ struct worker_row {
     int64_t absent_ms; /* wall time of the first of them */
 };
 
+/* One node of a task that runs on several workers at once: an attempt of its own.  The task's row
+ * names that of rank 0. */
+struct node_row {
+    int64_t job, index;
+    int64_t attempt, gang; /* gang: the attempt of rank 0 */
+    int rank;
+    int64_t worker;
+    bool failed; /* ended other than well: the others are to end too */
+};
+
 struct dependency_row {
     int64_t job, on_job;
     enum on_outcome on;
@@ -88,7 +98,8 @@ enum change_kind {
     CHANGE_JOB,   /* added, or its rest changed (held, released, cancelled, ...), or it ended */
     CHANGE_DEPENDENCY, /* comes right after its job */
     CHANGE_TASK,       /* a task's row, as it is now */
-    CHANGE_WORKER
+    CHANGE_WORKER,
+    CHANGE_NODE /* after its task: a node of it was leased, or failed */
 };
 struct change {
     enum change_kind kind;
@@ -102,6 +113,7 @@ struct change {
         struct dependency_row dependency;
         struct task_row task;
         struct worker_row worker;
+        struct node_row node;
     };
 };
 /* The records and their strings live until the callback returns.  A large commit comes in several
@@ -191,7 +203,9 @@ int64_t store_retry(struct store *store, struct target target, struct err *err);
 struct lease {
     int64_t job, index, worker;
     const char *decision; /* JSON: why there, with the figures; or NULL */
-    int64_t attempt; /* out; 0: refused, the task is no longer pending or the worker takes none */
+    int nodes, rank;   /* of a gang: as many leases in a row, rank 0 first, all or none; 0: alone */
+    const char *hosts; /* of its nodes, as JSON for the agents; the store only carries it */
+    int64_t attempt;   /* out; 0: refused, the task is no longer pending or the worker takes none */
     int attempt_number; /* out */
     bool refused;       /* its worker will not come: the attempt is made to be ended at once */
 };
@@ -228,7 +242,10 @@ struct report {
     bool settled; /* out: may be forgotten by the agent */
     bool stale;   /* out: the attempt was not current, or already ended; nothing changed */
 };
-/* Reports of one worker's attempts, in order.  An attempt of another worker is stale.  The callback
+/* A node of a gang ends by itself, its task when the last of them has: well if all did, else as the
+ * first that did not.
+ *
+ * Reports of one worker's attempts, in order.  An attempt of another worker is stale.  The callback
  * `judge` is called from the writer's thread for each final report that is current, with the task's
  * row and the retry budgets of its job, and fills next, budget, not_before_ms. */
 typedef void store_judge(void *arg, const struct task_row *task, const char *spec,
@@ -249,6 +266,8 @@ struct attempt_row {
     int64_t id, job, index;
     int number;
     int64_t worker;
+    int64_t gang; /* the attempt of rank 0; 0: it is alone */
+    int rank;
     const char *worker_name, *site;
     enum task_state state; /* leased, running, ..., or how it ended */
     enum reason reason;
@@ -264,6 +283,8 @@ int store_attempts(struct store *store, struct target target, store_attempt_each
 /* 1: none such. */
 int store_attempt(struct store *store, int64_t attempt, struct attempt_row *out,
                   struct buf *strings, struct err *err);
+/* How many nodes the attempt has, which is that of rank 0; 0: it is alone. */
+int store_attempt_nodes(struct store *store, int64_t attempt, int64_t *nodes, struct err *err);
 /* The largest id given so far; 0: none, or it cannot be read. */
 int64_t store_attempt_last(struct store *store);
 /* Attempts now bound to a worker, current ones only. */
@@ -408,6 +429,7 @@ int store_log_append(struct store *store, int64_t attempt, int stream, int64_t *
 int store_log_read(struct store *store, int64_t attempt, int stream, int64_t offset, size_t most,
                    struct buf *out, int64_t *size, int64_t *cut, bool *ended, struct err *err);
 typedef bool store_output_each(void *arg, const struct output_row *row);
+/* Those of a gang's nodes bear their node's name: "node-1/PATH". */
 int store_outputs(struct store *store, int64_t attempt, store_output_each *each, void *arg,
                   struct err *err);
 

@@ -28,8 +28,8 @@ _spillway_tables() {
         swvals=' --url= --token-file=file'
         swwords='jobs' ;;
     'logs')
-        swopts=' --follow --stdout --stderr --attempt --url --token-file --json --no-color --help --version'
-        swvals=' --attempt= --url= --token-file=file'
+        swopts=' --follow --stdout --stderr --attempt --node --url --token-file --json --no-color --help --version'
+        swvals=' --attempt= --node= --url= --token-file=file'
         swwords='jobs' ;;
     'fetch')
         swopts=' --output --logs --force --url --token-file --json --no-color --help --version'

@@ -7,7 +7,7 @@
  *
  *   POST /v1/agent/join
  *   -> {"worker": NAME, "token": JOIN-TOKEN, "version": "0.1.0",
- *       "facts": {"cpus": 8, "memory_bytes": N, "disk_bytes": N, "kernel": "6.1.0", "hostname": "…",
+ *       "facts": {"cpus": 8, "memory_bytes": N, "disk_bytes": N, "kernel": "6.1.0", "hostname": "…", "address": "…",
  *                 "arch": "x86_64", "cgroup": "v2"|"v1"|"none",
  *                 "gpus": [{"model": "…", "memory_bytes": N, "id": "…"}]}}
  *   <- {"session": TOKEN, "epoch": "…", "heartbeat_ms": N, "lease_ttl_ms": N, "orphan_ms": N}
@@ -60,7 +60,9 @@
  *                  absent url: GET /v1/blobs/{sha256}
  *       "outputs": [GLOB…], "cpus": N, "memory_bytes": N, "disk_bytes": N, "gpus": N,
  *       "walltime_ms": N, "signal": N, "signal_before_ms": N, "grace_ms": N,
- *       "log_most": BYTES, "output_most": BYTES, "container": "…" | absent}
+ *       "log_most": BYTES, "output_most": BYTES, "container": "…" | absent,
+ *       "rank": N, "nodes": [{"host": "…", "cpus": N}…]    of a task that runs on several workers: which
+ *                  node this is, and where all of them are, rank 0 first; else absent}
  *      Absent numbers are 0: not limited.
  *
  *   PUT /v1/attempts/{id}/log/{stdout|stderr}?offset=N      body: bytes from there on; <- {"size": N}

@@ -42,6 +42,11 @@ like "  it was warned in time" "$(spillway logs "$id")" 'counted to [0-9]+'
 example limit.yaml
 ok "limit.yaml" 'wait_state "$id" succeeded'
 
+example nodes.yaml
+ok "nodes.yaml" 'wait_state "$id" succeeded && spillway fetch "$id" -o nodes'
+like "  the second node is told of the first" "$(spillway logs --node 1 "$id")" 'node 1 of 2; node 0 is [0-9a-f]'
+like "  each has its list of hosts" "$(cat nodes/node-0/hosts.txt nodes/node-1/hosts.txt)" '2 [0-9a-f]'
+
 example slurm.sh
 ok "slurm.sh" 'wait_state "$id" succeeded'
 is "  the primes below 1001" "$(spillway logs "$id.1" | tail -n 1)" 168

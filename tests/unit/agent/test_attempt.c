@@ -42,6 +42,10 @@ static void what_makes_no_sense_is_named(void **state)
         { "\"argv\":[\"a\"],\"signal\":4711", "signal" },
         { "\"argv\":[\"a\"],\"container\":\"--privileged\"", "container" },
         { "\"argv\":[\"a\"],\"container\":\"\"", "container" },
+        { "\"argv\":[\"a\"],\"rank\":0,\"nodes\":[]", "nodes" },
+        { "\"argv\":[\"a\"],\"rank\":0,\"nodes\":[7]", "nodes/0" },
+        { "\"argv\":[\"a\"],\"rank\":0,\"nodes\":[{\"host\":\"a b\",\"cpus\":1}]", "host" },
+        { "\"argv\":[\"a\"],\"rank\":1,\"nodes\":[{\"host\":\"a\",\"cpus\":1}]", "rank" },
     };
 
     (void)state;

@@ -134,6 +134,20 @@ static void step_submit(struct test *t)
     t->job_ids[t->job_count++] = job.id;
 }
 
+/* All of its nodes on the one worker, as where a site is one machine. */
+static void lease_gang(struct test *t, const struct pick *pick, int nodes)
+{
+    struct lease leases[3];
+
+    for (int i = 0; i < nodes; i++)
+        leases[i] = (struct lease){
+            .job = pick->job, .index = pick->index, .worker = t->worker, .nodes = nodes, .rank = i
+        };
+    if (store_lease(t->store, leases, (size_t)nodes, &t->err) < 0)
+        fail_msg("%s", t->err.text);
+    assert_int_equal(leases[nodes - 1].attempt, leases[0].attempt + nodes - 1);
+}
+
 static void step_lease(struct test *t)
 {
     struct pick picks[3];
@@ -145,6 +159,10 @@ static void step_lease(struct test *t)
 
         if (roll(t, 4) == 0) {
             queue_unpick(t->queue, &picks[i]);
+            continue;
+        }
+        if (roll(t, 3) == 0) {
+            lease_gang(t, &picks[i], 2 + (int)roll(t, 2));
             continue;
         }
         if (store_lease(t->store, &lease, 1, &t->err) < 0)
@@ -280,6 +298,13 @@ static void agrees_with_a_fresh_one(struct test *t)
         assert_int_equal(ours->pending, theirs ? theirs->pending : 0);
         assert_int_equal(ours->active, theirs ? theirs->active : 0);
         assert_int_equal(ours->ready, theirs ? theirs->ready : 0);
+    }
+    if (t->worker) {
+        const struct qworker *here = queue_worker(t->queue, t->worker);
+        const struct qworker *there = queue_worker(other.queue, t->worker);
+
+        assert_int_equal(here->task_count, there->task_count);
+        assert_int_equal(here->used.cpus, there->used.cpus);
     }
     queue_free(other.queue);
     queue_todo_free(&other.todo);
@@ -437,9 +462,57 @@ static void a_deadline_is_told_once(void **state)
     assert_null(queue_job(t->queue, job));
 }
 
+static size_t stops(const struct test *t, int64_t attempt)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->todo.count; i++)
+        count += t->todo.items[i].kind == TODO_STOP_ATTEMPT && t->todo.items[i].attempt == attempt;
+    return count;
+}
+
+/* The others are told once, also by a broker that has met the failure only in the record. */
+static void a_node_that_fails_ends_the_others(void **state)
+{
+    struct test *t = *state;
+    struct test later = { .store = t->store, .queue = queue_new() };
+    struct report report = { .state = TASK_FAILED, .reason = REASON_USER_EXIT, .exit_code = 3 };
+    struct lease leases[3];
+    struct pick pick;
+
+    make_worker(t);
+    put(t, (struct new_job){ .tasks = 1 });
+    assert_int_equal(queue_pick(t->queue, queue_class(t->queue, 1), 1, &pick), 1);
+    for (int i = 0; i < 3; i++)
+        leases[i] = (struct lease){
+            .job = pick.job, .worker = t->worker, .nodes = 3, .rank = i, .hosts = "[]"
+        };
+    assert_int_equal(store_lease(t->store, leases, 3, &t->err), 0);
+    assert_int_equal(queue_worker(t->queue, t->worker)->task_count, 3);
+    report.attempt = leases[1].attempt;
+    assert_int_equal(store_report(t->store, t->worker, &report, 1, judge, t, &t->err), 0);
+    assert_int_equal(stops(t, leases[0].attempt), 1);
+    assert_int_equal(stops(t, leases[2].attempt), 1);
+    assert_int_equal(queue_worker(t->queue, t->worker)->task_count, 3); /* until the last ends */
+
+    assert_int_equal(store_load(t->store, feed_other, &later, &t->err), 0);
+    assert_int_equal(stops(&later, leases[0].attempt), 1);
+    assert_int_equal(stops(&later, leases[2].attempt), 1);
+    report = (struct report){ .state = TASK_CANCELLED, .reason = REASON_CANCELLED };
+    report.attempt = leases[0].attempt;
+    assert_int_equal(store_report(t->store, t->worker, &report, 1, NULL, NULL, &t->err), 0);
+    report.attempt = leases[2].attempt;
+    assert_int_equal(store_report(t->store, t->worker, &report, 1, NULL, NULL, &t->err), 0);
+    assert_int_equal(queue_worker(t->queue, t->worker)->task_count, 0);
+    assert_null(queue_job(t->queue, pick.job));
+    queue_free(later.queue);
+    queue_todo_free(&later.todo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_node_that_fails_ends_the_others, up, down),
         cmocka_unit_test_setup_teardown(an_array_of_a_million_is_one_object, up, down),
         cmocka_unit_test_setup_teardown(a_dependency_that_cannot_come_true_ends_the_job, up, down),
         cmocka_unit_test_setup_teardown(the_cap_of_an_array_holds, up, down),

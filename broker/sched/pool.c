@@ -7,6 +7,8 @@
 
 #include "sched/pass.h"
 
+#define LATE_MS 1000 /* what is left of a boot that takes longer than it should */
+
 static bool same_pool(const struct pool *pool, const struct sched_worker *worker, bool coming)
 {
     return pool->site == worker->site && pool->project == worker->project &&
@@ -99,13 +101,13 @@ void pool_make(struct pass *pass)
         if (pw->reserved)
             pool->queued += pw->reserved_work;
         if (coming) {
-            int64_t ready =
-                worker->ready_ms >= 0
-                    ? worker->ready_ms
-                    : worker->created_ms + boot_ms(pass->params, &snap->sites[worker->site],
-                                                   worker->shape, worker->image);
+            int64_t boot =
+                boot_ms(pass->params, &snap->sites[worker->site], worker->shape, worker->image);
+            int64_t ready = worker->ready_ms >= 0 ? worker->ready_ms : worker->created_ms + boot;
+            /* One that is late is ready before another that would be made now. */
+            int64_t late = boot < LATE_MS ? boot : LATE_MS;
 
-            pool->queued += (double)(ready > pass->now ? ready - pass->now : 1000);
+            pool->queued += (double)(ready > pass->now ? ready - pass->now : late);
         } else if (snap->run_count == 0) {
             double most = (double)pass->params->default_run_ms, part = held_part(worker);
 

@@ -38,6 +38,17 @@ static void while_it_boots_no_second_one_is_asked_for(void **state)
     world_free(w);
 }
 
+static void nor_when_it_is_late_where_boots_take_no_time(void **state)
+{
+    struct world *w = world_new("site a boot=800ms; shape a m cpus=1; class 1 run=1s;"
+                                "worker 1 site=a state=booting created=5s");
+
+    (void)state;
+    decide(w);
+    assert_int_equal(created(w, 0, NULL), 0);
+    world_free(w);
+}
+
 static void tasks_pack_on_the_cpus(void **state)
 {
     struct world *w = world_new("site here local; shape here machine cpus=8;"
@@ -226,6 +237,7 @@ int main(void)
         cmocka_unit_test(an_empty_world_decides_nothing),
         cmocka_unit_test(the_first_job_starts_the_machines_worker),
         cmocka_unit_test(while_it_boots_no_second_one_is_asked_for),
+        cmocka_unit_test(nor_when_it_is_late_where_boots_take_no_time),
         cmocka_unit_test(tasks_pack_on_the_cpus),
         cmocka_unit_test(memory_that_is_not_asked_for_does_not_count),
         cmocka_unit_test(short_tasks_are_leased_ahead_once_their_length_is_known),

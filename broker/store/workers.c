@@ -356,14 +356,16 @@ static int64_t set_apply(struct tx *tx, struct op *op, struct err *err)
     enum reason reason;
     const char *detail;
     struct worker_row row;
+    bool ending;
 
     if (worker_named(tx, worker->id, &row, err) < 0)
         return -1;
     if (row.state == WORKER_GONE && worker->state != WORKER_GONE)
         return err_set(err, FAULT_CONFLICT, "worker %s is gone for good", row.name);
     /* the first reason of an end is the one that counts */
-    reason = worker->reason ? worker->reason : row.reason;
-    detail = worker->detail ? worker->detail : row.detail;
+    ending = row.state == WORKER_DESTROYING && row.reason;
+    reason = worker->reason && !ending ? worker->reason : row.reason;
+    detail = worker->detail && !ending ? worker->detail : row.detail;
     if (row.state == worker->state && reason == row.reason && detail == row.detail)
         return 0;
     return state_write(tx, &row, worker->state, reason, detail, err);

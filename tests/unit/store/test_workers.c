@@ -120,6 +120,10 @@ static void gone_only_after_two_listings_apart(void **state)
     assert_ok(f, store_worker_absent(f->store, worker.id, 1000, 5000, &f->err));
     assert_ok(f, store_worker_absent(f->store, worker.id, 5999, 5000, &f->err));
     assert_int_equal(worker_of(f, worker.name).state, WORKER_DESTROYING);
+    /* What comes to mind of it later is not why it ended. */
+    assert_ok(f, store_worker_set(f->store, worker.id, WORKER_DESTROYING, REASON_BOOT, "too slow",
+                                  &f->err));
+    assert_int_equal(worker_of(f, worker.name).reason, REASON_LOST);
     assert_ok(f, store_worker_absent(f->store, worker.id, 6000, 5000, &f->err));
     assert_int_equal(worker_of(f, worker.name).state, WORKER_GONE);
     assert_int_equal(worker_of(f, worker.name).reason, REASON_LOST);

@@ -21,6 +21,7 @@
 #define DIAGNOSE_MOST  16384
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS  300000
+#define FREED_MS       200 /* from room that is known to be free to a look at the whole quota */
 
 struct make_item {
     struct list link;
@@ -44,6 +45,7 @@ struct ask {
 /* When a worker's removal is tried again. */
 struct retry {
     int64_t worker, at_mono_ms, wait_ms;
+    char name[96], shape[64];
 };
 
 struct reconcile {
@@ -181,18 +183,20 @@ static void make_all(struct reconcile *r, struct make_item *const *items, size_t
 {
     own_mem struct order *orders = xcalloc(count, sizeof *orders);
     own_mem struct err *errs = xcalloc(count, sizeof *errs);
-    int64_t deadline = clock_mono_ms() + CALL_MS;
+    bool one_by_one = !site_traits(r->options.site)->create_many;
+    int64_t now = clock_mono_ms();
 
     for (size_t i = 0; i < count; i++)
-        orders[i] = (struct order){ .name = items[i]->name,
-                                    .broker = store_uuid(r->options.store),
-                                    .worker = items[i]->worker,
-                                    .shape = items[i]->shape,
-                                    .image = items[i]->image,
-                                    .project = items[i]->project,
-                                    .container = items[i]->container,
-                                    .boot = boot_payload(r, items[i]),
-                                    .deadline_mono_ms = deadline };
+        orders[i] =
+            (struct order){ .name = items[i]->name,
+                            .broker = store_uuid(r->options.store),
+                            .worker = items[i]->worker,
+                            .shape = items[i]->shape,
+                            .image = items[i]->image,
+                            .project = items[i]->project,
+                            .container = items[i]->container,
+                            .boot = boot_payload(r, items[i]),
+                            .deadline_mono_ms = now + CALL_MS * (one_by_one ? (int64_t)i + 1 : 1) };
     site_create(r->options.site, orders, count, errs);
     for (size_t i = 0; i < count; i++) {
         free((char *)orders[i].boot);
@@ -236,14 +240,16 @@ static bool retry_due(struct reconcile *r, int64_t worker)
     return !retry || retry->at_mono_ms <= clock_mono_ms();
 }
 
-static void retry_later(struct reconcile *r, int64_t worker)
+static void retry_later(struct reconcile *r, const struct row *row)
 {
-    struct retry *retry = map_get(&r->retries, (uint64_t)worker);
+    struct retry *retry = map_get(&r->retries, (uint64_t)row->id);
 
     if (!retry) {
         retry = xcalloc(1, sizeof *retry);
-        retry->worker = worker;
-        map_put(&r->retries, (uint64_t)worker, retry);
+        retry->worker = row->id;
+        snprintf(retry->name, sizeof retry->name, "%s", row->name);
+        snprintf(retry->shape, sizeof retry->shape, "%s", row->shape);
+        map_put(&r->retries, (uint64_t)row->id, retry);
     }
     retry->wait_ms = retry->wait_ms ? retry->wait_ms * 2 : RETRY_FIRST_MS;
     if (retry->wait_ms > RETRY_MOST_MS)
@@ -265,7 +271,7 @@ static void destroy_one(struct reconcile *r, const struct row *row)
     if (site_destroy(r->options.site, row->name, clock_mono_ms() + CALL_MS, &err) < 0)
         note_fault(r, row->id, err.text);
     /* Also after success: what is still listed by then is asked to go again. */
-    retry_later(r, row->id);
+    retry_later(r, row);
 }
 
 /* ---- comparing
@@ -407,6 +413,7 @@ static void forget_retries(struct reconcile *r)
 {
     struct queue *queue = r->options.queue;
     struct retry *retry;
+    bool freed = false;
 
     for (size_t i = 0; (retry = map_next(&r->retries, &i));) {
         bool gone;
@@ -415,11 +422,18 @@ static void forget_retries(struct reconcile *r)
         gone = !queue_worker(queue, retry->worker);
         pthread_mutex_unlock(&queue->lock);
         if (gone) {
+            site_gone(r->options.site, retry->name, retry->shape);
             retry_done(r, retry->worker);
-            r->probe_mono_ms = 0; /* what it held is free: others may wait for that */
+            freed = true;
             i = 0;
         }
     }
+    if (!freed)
+        return;
+    /* Others may wait for what it held: they go first, then the site is asked how much there is. */
+    r->options.changed(r->options.arg);
+    if (r->probe_mono_ms > clock_mono_ms() + FREED_MS)
+        r->probe_mono_ms = clock_mono_ms() + FREED_MS;
 }
 
 static void look(struct reconcile *r)

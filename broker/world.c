@@ -379,13 +379,18 @@ static void add_limit(struct world *world, struct sched_quota *quotas, size_t *c
 }
 
 /* The site's own ledger, and below it what the operator lends. */
-static void put_quotas(struct world *world, struct queue *queue, const struct site_conf *conf,
+static void put_quotas(struct world *world, struct queue *queue, struct site *from,
                        const struct site_offer *offer, struct sched_site *site)
 {
+    const struct site_conf *conf = site_conf_of(from);
     struct taken taken = taken_at(queue, offer, conf->name);
+    struct site_freed gone;
+    struct room freed;
     size_t count = 0, most = offer->probe.quota_count + 5 + conf->limits.model_count;
     struct sched_quota *quotas = arena_alloc(&world->arena, most * sizeof *quotas);
 
+    site_freed(from, offer, &gone);
+    freed = (struct room){ gone.cpus, gone.memory, gone.disk, 0 };
     for (size_t i = 0; i < offer->probe.quota_count; i++) {
         const struct quota *line = &offer->probe.quotas[i];
         struct sched_quota *quota = &quotas[count++];
@@ -393,7 +398,9 @@ static void put_quotas(struct world *world, struct queue *queue, const struct si
         *quota = (struct sched_quota){ .name = line->name, .kind = quota_kind(line->name) };
         quota->per_worker = 1;
         quota->limit = line->limit;
-        quota->ours = line->ours;
+        quota->ours = line->ours - part(quota->kind, &freed, gone.workers);
+        if (quota->ours < 0)
+            quota->ours = 0;
         quota->others = line->others;
         quota->reserved = part(quota->kind, &taken.unseen, taken.unseen_workers);
         if (strncmp(line->name, "gpus:", 5) == 0)
@@ -518,7 +525,7 @@ static void put_site(struct world *world, struct queue *queue, struct site *from
     };
     put_shapes(world, from, offer, site);
     put_images(world, conf, offer, site);
-    put_quotas(world, queue, conf, offer, site);
+    put_quotas(world, queue, from, offer, site);
     put_boots(world, conf, offer, single, site);
     for (size_t i = 0; i < site->shape_count; i++) {
         world->whole.cpus += site->shapes[i].room.cpus;

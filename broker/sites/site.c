@@ -31,6 +31,7 @@ struct site {
     void *self;
     pthread_mutex_t lock; /* all below */
     struct site_offer *offer;
+    struct site_freed freed; /* of what `offer` counts */
     struct site_health health;
     const char *faulty; /* the call that the last fault came from */
     struct map shapes;  /* name -> struct shape_breaker */
@@ -73,9 +74,12 @@ void probe_free(struct probe *probe)
         free(probe->quotas[i].name);
     for (size_t i = 0; probe->images && probe->images[i]; i++)
         free(probe->images[i]);
+    for (size_t i = 0; probe->counted && probe->counted[i]; i++)
+        free(probe->counted[i]);
     free(probe->shapes);
     free(probe->quotas);
     free(probe->images);
+    free(probe->counted);
     memset(probe, 0, sizeof *probe);
 }
 
@@ -186,6 +190,41 @@ void site_offer_put(struct site *site, struct site_offer *offer)
     pthread_mutex_unlock(&site->lock);
 }
 
+static bool is_counted(const struct probe *probe, const char *name)
+{
+    for (size_t i = 0; probe->counted && probe->counted[i]; i++)
+        if (strcmp(probe->counted[i], name) == 0)
+            return true;
+    return false;
+}
+
+void site_gone(struct site *site, const char *name, const char *shape)
+{
+    const struct probe *probe;
+
+    pthread_mutex_lock(&site->lock);
+    probe = &site->offer->probe;
+    for (size_t i = 0; i < probe->shape_count && is_counted(probe, name); i++) {
+        const struct shape *from = &probe->shapes[i];
+
+        if (strcmp(from->name, shape) != 0)
+            continue;
+        site->freed.workers++;
+        site->freed.cpus += from->cpus;
+        site->freed.memory += from->memory;
+        site->freed.disk += from->disk;
+        break;
+    }
+    pthread_mutex_unlock(&site->lock);
+}
+
+void site_freed(struct site *site, const struct site_offer *offer, struct site_freed *out)
+{
+    pthread_mutex_lock(&site->lock);
+    *out = site->offer == offer ? site->freed : (struct site_freed){ .workers = 0 };
+    pthread_mutex_unlock(&site->lock);
+}
+
 void site_health(struct site *site, struct site_health *out)
 {
     pthread_mutex_lock(&site->lock);
@@ -288,6 +327,7 @@ static void publish(struct site *site, struct probe *probe, int64_t asked_ms)
     pthread_mutex_lock(&site->lock);
     offer_drop(site->offer);
     site->offer = offer;
+    site->freed = (struct site_freed){ .workers = 0 };
     pthread_mutex_unlock(&site->lock);
 }
 

@@ -48,6 +48,15 @@ const struct site_home *site_home(const struct site *site, void **self);
 /* The driver's watch descriptor, or -1. */
 int site_watch_fd(struct site *site);
 
+/* What workers held that an offer still counts, and that are gone. */
+struct site_freed {
+    int64_t workers, cpus, memory, disk;
+};
+/* The site's list proves that this worker is gone. */
+void site_gone(struct site *site, const char *name, const char *shape);
+/* Since `offer` was probed. */
+void site_freed(struct site *site, const struct site_offer *offer, struct site_freed *out);
+
 struct site_offer *site_offer(struct site *site); /* never NULL; give it back with: */
 void site_offer_put(struct site *site, struct site_offer *offer);
 void site_health(struct site *site, struct site_health *out);

@@ -44,6 +44,9 @@ struct probe {
     struct quota *quotas;
     size_t quota_count;
     char **images; /* names a job may ask for; NULL-terminated or NULL: any */
+    /* Workers that the quotas count as ours, by name; NULL-terminated or NULL: not told.  What one of
+     * them held is free as soon as a list proves that it is gone, without another probe. */
+    char **counted;
     int64_t latency_ms;
     int64_t credential_end_ms; /* wall time; 0: does not end */
 };

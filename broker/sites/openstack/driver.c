@@ -232,6 +232,16 @@ static void put_images(struct openstack *os, struct probe *out)
         out->images[i] = xstrdup(os->images[i].name);
 }
 
+static void put_counted(const struct servers *servers, struct probe *out)
+{
+    size_t count = 0;
+
+    out->counted = xcalloc(servers->count + 1, sizeof *out->counted);
+    for (size_t i = 0; i < servers->count; i++)
+        if (servers->list[i].ours)
+            out->counted[count++] = xstrdup(servers->list[i].name);
+}
+
 static int os_probe(void *self, int64_t deadline, struct probe *out, struct err *err)
 {
     struct openstack *os = self;
@@ -247,6 +257,7 @@ static int os_probe(void *self, int64_t deadline, struct probe *out, struct err 
         return -1;
     put_shapes(os, out);
     put_images(os, out);
+    put_counted(&servers, out);
     out->credential_end_ms = session_credential_end(os->session);
     return 0;
 }

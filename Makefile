@@ -47,6 +47,7 @@ BROKER := main broker dispatch plan losses queue queue_todo queue_nodes queue_wo
 CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
           upload submit run ls show explain logs fetch wait change sites workers top usage \
           events token doctor version completion manual schedule schedules notices burst simulate simulate_sites simulate_policy simulate_journal
+SLURM  := sbatch_env sbatch jobs fields squeue sacct scancel scontrol sinfo srun
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt nodes env container limits workdir run lease inbox answer sync blob stage outputs upload
 
@@ -68,7 +69,11 @@ LIBS_AGENT  := -lhttp_parser -lcares -ljansson -lmbedtls -lmbedx509 -lmbedcrypto
 .SECONDARY:
 .PHONY: all unit help pages setup demo check check-unit check-e2e check-lab check-lab-openstack check-lab-slurm check-lab-kubernetes bench fuzz lint format install uninstall deb clean
 
-all: $(PROGRAMS:%=$(B)/bin/%)
+# Slurm's commands: one program, in a folder of its own with a link for each name.
+SLURM_DIR   := $(B)/libexec/spillway/slurm
+SLURM_NAMES := sbatch squeue sacct scancel scontrol sinfo srun
+
+all: $(PROGRAMS:%=$(B)/bin/%) $(SLURM_DIR)/spillway-slurm
 
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -120,6 +125,12 @@ $(B)/bin/spillway: $(B)/obj/broker/cli/main.o $(call lib,cli) $(CLI_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+
+$(SLURM_DIR)/spillway-slurm: $(B)/obj/broker/cli/slurm/main.o $(call objs,broker/cli/slurm,$(SLURM)) $(call lib,cli) $(CLI_LIBS)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+	@for name in $(SLURM_NAMES); do ln -sf spillway-slurm $(@D)/$$name; done
 
 # Static, so that it runs in any image; sanitizers cannot be linked statically.
 $(B)/bin/spillway-agent: $(call objs,worker-agent,$(AGENT)) $(call lib,base)

@@ -96,3 +96,25 @@ char *job_expand_script(const char *text, const struct job_vars *vars)
 {
     return expand(text, vars, of_script);
 }
+
+char *job_escape(const char *text, bool script)
+{
+    const struct job_vars none = { .name = "" };
+    struct buf out = BUF_INIT(0);
+    const char *brace;
+    char number[24];
+
+    for (; (brace = strchr(text, '{')); text = brace) {
+        size_t length;
+
+        buf_put(&out, text, (size_t)(brace - text));
+        if (value_of(brace + 1, &none, script ? of_script : all, number, &length)) {
+            buf_printf(&out, "{%.*s}", (int)length + 1, brace);
+            brace += length + 1;
+        } else {
+            buf_putc(&out, *brace++);
+        }
+    }
+    buf_puts(&out, text);
+    return buf_take(&out);
+}

@@ -23,6 +23,8 @@ char *job_expand(const char *text, const struct job_vars *vars);
 char *job_expand_script(const char *text, const struct job_vars *vars);
 /* Only {scheduled_time} and {previous_success}; the others wait for the task. */
 char *job_expand_run(const char *text, const struct job_vars *vars);
+/* The text such that job_expand() gives it back as it is; `script`: job_expand_script(). */
+char *job_escape(const char *text, bool script);
 /* Whether there is anything to expand: most texts have nothing. */
 bool job_expands(const char *text);
 

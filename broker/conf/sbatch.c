@@ -81,6 +81,7 @@ static void set_memory(struct script_reading *r, const char *value)
 
     if (!take_size(r, "mem", value, &bytes))
         return;
+    r->sbatch.memory_per_cpu = 0; /* the last one counts */
     if (bytes)
         set_bytes(r, "memory", bytes);
     else
@@ -217,11 +218,16 @@ static void add_dependency(struct script_reading *r, char *one)
         *id++ = '\0';
     while (kind < array_len(kinds) && strcmp(kinds[kind].name, one) != 0)
         kind++;
+    if (r->call && strcmp(one, "singleton") == 0) {
+        r->call->singleton = true;
+        return;
+    }
     if (kind == array_len(kinds) || !id) {
-        script_warn(r,
-                    "--dependency=%.40s is ignored: only afterok, afternotok, afterany and "
-                    "aftercorr have a counterpart",
-                    one);
+        (r->call ? script_fault
+                 : script_warn)(r,
+                                "--dependency=%.40s%s only afterok, afternotok, afterany and "
+                                "aftercorr have a counterpart",
+                                one, r->call ? ":" : " is ignored:");
         return;
     }
     for (; id; id = next) {
@@ -230,6 +236,8 @@ static void add_dependency(struct script_reading *r, char *one)
 
         if ((next = strchr(id, ':')))
             *next++ = '\0';
+        if (strlen(id) > 2 && strcmp(id + strlen(id) - 2, "_*") == 0)
+            id[strlen(id) - 2] = '\0'; /* all of an array */
         if (parse_i64(id, 1, INT64_MAX, &job, NULL) < 0) {
             script_fault(r, "--dependency: '%.40s' is no job's id", id);
             return;
@@ -248,9 +256,12 @@ static void set_dependency(struct script_reading *r, const char *value)
     own_str char *copy = xstrdup(value);
     char *one, *rest = copy;
 
+    json_object_del(r->out->description, "after"); /* the last one counts */
     if (strchr(value, '?')) {
-        script_warn(
-            r, "--dependency: '?' (any of them) has no counterpart; all of them are waited for");
+        (r->call ? script_fault : script_warn)(
+            r, r->call ? "--dependency: '?' (any of them) has no counterpart"
+                       : "--dependency: '?' (any of them) has no counterpart; all of them are "
+                         "waited for");
         for (char *c = copy; *c; c++)
             *c = *c == '?' ? ',' : *c;
     }
@@ -384,6 +395,64 @@ static void set_log(struct script_reading *r, const char *value)
         script_warn(r,
                     "the log is not written to '%.60s': the broker keeps it; see 'spillway logs'",
                     value);
+}
+
+/* ---- sbatch itself
+ * ------------------------------------------------------------------------------------ */
+
+void sbatch_call_free(struct sbatch_call *call)
+{
+    free(call->chdir);
+    free(call->output);
+    free(call->error);
+    free(call->export);
+    free(call->wrap);
+    free(call->partition);
+    *call = (struct sbatch_call){ 0 };
+}
+
+/* Whether the option is one that sbatch sees to. */
+static bool call_takes(struct script_reading *r, const char *name, const char *value)
+{
+    struct sbatch_call *call = r->call;
+    const struct {
+        const char *name;
+        char **text;
+        bool *flag;
+    } takes[] = {
+        { "chdir", &call->chdir, NULL },
+        { "output", &call->output, NULL },
+        { "error", &call->error, NULL },
+        { "export", &call->export, NULL },
+        { "wrap", &call->wrap, NULL },
+        { "partition", &call->partition, NULL },
+        { "parsable", NULL, &call->parsable },
+        { "wait", NULL, &call->wait },
+        { "test-only", NULL, &call->test_only },
+        { "quiet", NULL, &call->quiet },
+        { "verbose", NULL, NULL },
+    };
+
+    if (strcmp(name, "open-mode") == 0) {
+        call->append = *value == 'a';
+        if (strcmp(value, "append") != 0 && strcmp(value, "truncate") != 0)
+            script_fault(r, "--open-mode: write append or truncate");
+        return true;
+    }
+    if (strcmp(name, "input") == 0 && strcmp(value, "/dev/null") == 0)
+        return true;
+    for (size_t i = 0; i < array_len(takes); i++) {
+        if (strcmp(takes[i].name, name) != 0)
+            continue;
+        if (takes[i].flag)
+            *takes[i].flag = true;
+        if (takes[i].text) {
+            free(*takes[i].text);
+            *takes[i].text = xstrdup(value);
+        }
+        return true;
+    }
+    return false;
 }
 
 /* ---- the table
@@ -532,6 +601,16 @@ static void unknown_option(struct script_reading *r, const char *name, char lett
                  near ? near : "", near ? "?" : "");
 }
 
+static void apply(struct script_reading *r, const struct sbatch_rule *rule, const char *value)
+{
+    if (rule->set)
+        rule->set(r, value ? value : "");
+    else if (rule->ours)
+        script_set(r, rule->ours, value);
+    else
+        script_warn(r, "--%s is ignored: %s", rule->name, rule->why);
+}
+
 bool sbatch_option(struct script_reading *r, const char *name, char letter, const char *value,
                    const char *next)
 {
@@ -550,13 +629,62 @@ bool sbatch_option(struct script_reading *r, const char *name, char letter, cons
         script_fault(r, "--%s needs a value", rule->name);
     else if (rule->value == VALUE_NONE && value)
         script_fault(r, "--%s takes no value", rule->name);
-    else if (rule->set)
-        rule->set(r, value ? value : "");
-    else if (rule->ours)
-        script_set(r, rule->ours, value);
-    else
-        script_warn(r, "--%s is ignored: %s", rule->name, rule->why);
+    else if (!r->call || !call_takes(r, rule->name, value ? value : ""))
+        apply(r, rule, value);
     return taken && next;
+}
+
+/* A short flag with others behind it, as -HQ: the next one. */
+static const char *bundled(const char *word)
+{
+    const struct sbatch_rule *rule = find_rule(NULL, word[1]);
+
+    return rule && rule->value == VALUE_NONE && word[2] ? word + 1 : NULL;
+}
+
+bool sbatch_word(struct script_reading *r, const char *word, const char *next)
+{
+    const char *more;
+
+    if (word[1] == '-') {
+        const char *equals = strchr(word, '=');
+        own_str char *name = xstrndup(word + 2, equals ? (size_t)(equals - word) - 2 : SIZE_MAX);
+
+        return sbatch_option(r, name, 0, equals ? equals + 1 : NULL, next);
+    }
+    while ((more = bundled(word))) {
+        sbatch_option(r, NULL, word[1], NULL, NULL);
+        word = more;
+    }
+    return sbatch_option(r, NULL, word[1], word[2] ? word + 2 : NULL, next);
+}
+
+size_t sbatch_option_words(const char *const *words)
+{
+    size_t i = 0;
+
+    for (; words[i] && words[i][0] == '-' && words[i][1]; i++) {
+        const char *word = words[i], *more;
+        const struct sbatch_rule *rule;
+        bool has_value;
+
+        if (strcmp(word, "--") == 0)
+            return i;
+        if (word[1] == '-') {
+            own_str char *name = xstrndup(word + 2, strcspn(word + 2, "="));
+
+            rule = find_rule(name, 0);
+            has_value = strchr(word, '=');
+        } else {
+            while ((more = bundled(word)))
+                word = more;
+            rule = find_rule(NULL, word[1]);
+            has_value = word[2];
+        }
+        if (rule && rule->value == VALUE_MUST && !has_value && words[i + 1])
+            i++;
+    }
+    return i;
 }
 
 /* ---- what several say together
@@ -596,9 +724,9 @@ void sbatch_settle(struct script_reading *r)
         set_count(r, "gpus", times(s->gpus_per_task, each));
     if (s->cpus_per_gpu && resource(r, "gpus") > 0)
         cpus = times(s->cpus_per_gpu, resource(r, "gpus"));
-    if (s->tasks_line)
+    if (s->tasks || s->tasks_per_node || s->cpus_per_task || s->cpus_per_gpu || s->gpus_per_task)
         set_count(r, "cpus", cpus);
-    if (each > 1)
+    if (each > 1 && !r->call)
         script_warn(r, "%lld tasks are one job of %lld cores: the script starts them itself",
                     (long long)each, (long long)cpus);
     r->line = s->nodes_line;
@@ -609,6 +737,13 @@ void sbatch_settle(struct script_reading *r)
         set_bytes(r, "memory", times(s->memory_per_cpu, cpus));
     if (s->memory_per_gpu && resource(r, "gpus") > 0)
         set_bytes(r, "memory", times(s->memory_per_gpu, resource(r, "gpus")));
+    if (r->call) {
+        r->call->tasks = s->tasks;
+        r->call->tasks_per_node = s->tasks_per_node;
+        r->call->cpus_per_task = s->cpus_per_task;
+        r->call->nodes = s->nodes;
+        r->call->memory_per_cpu = s->memory_per_cpu;
+    }
     r->line = s->mail_line;
     if (s->told && !s->mail_to)
         script_warn(r, "--mail-type without --mail-user: say who is to be told");

@@ -201,20 +201,13 @@ static void own_options(struct script_reading *r, struct line_words *words)
 static void sbatch_options(struct script_reading *r, struct line_words *words)
 {
     for (size_t i = 0; i < words->count; i++) {
-        char *word = words->list[i], *value = NULL;
-        const char *next = i + 1 < words->count ? words->list[i + 1] : NULL;
+        const char *word = words->list[i], *next = i + 1 < words->count ? words->list[i + 1] : NULL;
 
         if (word[0] != '-' || !word[1] || (word[1] == '-' && !word[2])) {
             script_fault(r, "'%.60s' is no option", word);
             return;
         }
-        if (word[1] == '-') {
-            const char *name = long_name(word, &value);
-
-            i += sbatch_option(r, name, 0, value, next);
-        } else {
-            i += sbatch_option(r, NULL, word[1], word[2] ? word + 2 : NULL, next);
-        }
+        i += sbatch_word(r, word, next);
     }
 }
 
@@ -265,22 +258,47 @@ static bool check_text(struct script_reading *r, const char *text, size_t length
     return false;
 }
 
-int script_parse(const char *text, size_t length, const char *name, int64_t now_ms,
-                 struct script *out)
+static void command_line(struct script_reading *r, const char *const *words, size_t count)
 {
-    struct script_reading r = { .out = out, .now_ms = now_ms };
+    r->line = 0;
+    for (size_t i = 0; i < count; i++)
+        i += sbatch_word(r, words[i], i + 1 < count ? words[i + 1] : NULL);
+}
+
+static int parse(struct script_reading *r, const char *text, size_t length, const char *name,
+                 const char *const *words, size_t word_count)
+{
+    struct script *out = r->out;
     size_t name_length = strlen(name);
 
     *out = (struct script){ .description = json_object() };
-    if (!check_text(&r, text, length))
+    if (!check_text(r, text, length))
         return -1;
     if (name_length && name_length <= JOB_NAME_MOST && text_is_plain(name, name_length))
         json_object_set_new(out->description, "name", json_string(name));
     json_object_set_new(out->description, "script", json_stringn(text, length));
-    read_lines(&r, text, length, "#SBATCH", sbatch_options);
-    sbatch_settle(&r);
-    read_lines(&r, text, length, "#SPILLWAY", own_options);
+    read_lines(r, text, length, "#SBATCH", sbatch_options);
+    command_line(r, words, word_count);
+    sbatch_settle(r);
+    read_lines(r, text, length, "#SPILLWAY", own_options);
     return out->faults.count ? -1 : 0;
+}
+
+int script_parse(const char *text, size_t length, const char *name, int64_t now_ms,
+                 struct script *out)
+{
+    struct script_reading r = { .out = out, .now_ms = now_ms };
+
+    return parse(&r, text, length, name, NULL, 0);
+}
+
+int sbatch_parse(const char *text, size_t length, const char *name, int64_t now_ms,
+                 const char *const *words, size_t word_count, struct sbatch_call *call,
+                 struct script *out)
+{
+    struct script_reading r = { .out = out, .now_ms = now_ms, .call = call };
+
+    return parse(&r, text, length, name, words, word_count);
 }
 
 static void notes_free(struct script_notes *notes)

@@ -8,6 +8,7 @@
 #define SPILLWAY_CONF_SCRIPT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,24 @@ struct script {
 int script_parse(const char *text, size_t length, const char *name, int64_t now_ms,
                  struct script *out);
 void script_free(struct script *script);
+
+/* What sbatch's options ask of the command that submits, not of the job; NULL and 0: not said.
+ * Values lie in the script's text or in the words, so `spillway submit` can only warn of them. */
+struct sbatch_call {
+    char *chdir, *output, *error, *export, *wrap, *partition;
+    bool append, parsable, wait, test_only, singleton, quiet;
+    int64_t tasks, tasks_per_node, cpus_per_task, nodes;
+    int64_t memory_per_cpu; /* bytes */
+};
+void sbatch_call_free(struct sbatch_call *call);
+/* The same as script_parse() for sbatch itself: its command line (`words`, options alone) wins over
+ * the lines, and a dependency without counterpart is a fault.  Notes of the words bear line 0. */
+int sbatch_parse(const char *text, size_t length, const char *name, int64_t now_ms,
+                 const char *const *words, size_t word_count, struct sbatch_call *call,
+                 struct script *out);
+/* How many of sbatch's `words` (NULL-terminated) are options and their values: the script's name is
+ * behind them. */
+size_t sbatch_option_words(const char *const *words);
 /* The place of a problem that job_spec_parse() found: the line of the option that set `pointer`, or
  * 0. */
 int script_line_of(const struct script *script, const char *pointer);

@@ -12,6 +12,7 @@ struct script_reading {
     struct script *out;
     int64_t now_ms;
     int line;
+    struct sbatch_call *call; /* NULL: not for sbatch itself */
     /* of #SBATCH lines, which say together what one machine must have; 0: not said */
     struct sbatch {
         int64_t tasks, tasks_per_node, cpus_per_task, nodes, cpus_per_gpu, gpus_per_task;
@@ -29,6 +30,8 @@ void script_fault(struct script_reading *r, const char *format, ...)
 void script_set(struct script_reading *r, const char *option, const char *value);
 void script_place(struct script_reading *r, const char *key);
 
+/* One word of options, short or long, and the word behind it (NULL: none); whether that was taken. */
+bool sbatch_word(struct script_reading *r, const char *word, const char *next);
 /* One option of an #SBATCH line.  Looks it up, takes its value from `value` ("--x=VALUE",
  * "-xVALUE") or, where it needs one and has none, from `next`.  Returns whether `next` was taken.
  */

@@ -61,6 +61,7 @@ check_includes() {
         split($0, part, ":"); file = part[1]
         folder = file; sub("/[^/]*$", "", folder)
         if (folder ~ "^broker/sites/") folder = "broker/sites"
+        if (folder ~ "^broker/cli/") folder = "broker/cli"
         match($0, /"[^"]*"/); header = substr($0, RSTART + 1, RLENGTH - 2)
         # A bare name is of the own folder; "store/store.h" belongs to store; broker.h to broker itself.
         target = header ~ "/" ? header : folder "/" header

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --output=result.txt
+echo to a file

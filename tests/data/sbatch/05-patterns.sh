@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -J pat -o %x-%A.txt
+echo named by its job

@@ -1,0 +1,3 @@
+#!/bin/bash
+kill -KILL $$
+sleep 5

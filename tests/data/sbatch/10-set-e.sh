@@ -1,0 +1,5 @@
+#!/bin/bash
+set -e
+echo before
+false
+echo after

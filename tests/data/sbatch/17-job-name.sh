@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --job-name=my_job
+echo "$SLURM_JOB_NAME"

@@ -1,0 +1,2 @@
+#!/bin/bash
+cd / && cd "$SLURM_SUBMIT_DIR" && basename "$PWD"

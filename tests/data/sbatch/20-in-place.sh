@@ -1,0 +1,4 @@
+#!/bin/bash
+basename "$PWD"
+cat before.txt
+echo made here >made.txt

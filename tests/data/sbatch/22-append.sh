@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -o before.txt --open-mode=append
+echo behind it

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -o before.txt
+echo instead of it

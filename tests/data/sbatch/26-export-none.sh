@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --export=NONE
+echo "${FROM_CALLER:-not set}"

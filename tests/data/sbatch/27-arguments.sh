@@ -1,0 +1,5 @@
+#!/bin/bash
+# called with: -- one "two words" "" {task} $HOME
+echo "$#:"
+printf "<%s>" "$@"
+echo

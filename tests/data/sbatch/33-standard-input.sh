@@ -1,0 +1,3 @@
+#!/bin/bash
+cat
+echo "that was all"

@@ -1,0 +1,4 @@
+#!/bin/bash
+trap "echo at the end" EXIT
+echo begun
+exit 2

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -J ünïcode
+echo "größer → 数"

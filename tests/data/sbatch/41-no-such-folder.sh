@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -o nowhere/out.txt
+echo unheard

@@ -1,0 +1,5 @@
+#!/bin/bash
+#SBATCH -t 1
+echo begun
+sleep 300
+echo never

@@ -21,8 +21,9 @@ static char *words_of(const struct losses *losses, const char *name, const char 
     own_buf struct buf strings = BUF_INIT(0);
     struct worker_row row;
 
+    /* The rest, line by line, is the diagnosis, which stays with the worker. */
     if (store_worker_find(losses->store, name, &row, &strings, NULL) == 0 && row.detail)
-        return xstrdup(row.detail);
+        return xstrndup(row.detail, strcspn(row.detail, "\n"));
     return xstrdup(otherwise);
 }
 

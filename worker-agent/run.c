@@ -272,10 +272,12 @@ static int64_t ms_of(struct timeval time)
     return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
 }
 
-/* The kernel's doing, for the machine, the pod or the batch job as a whole had no memory left. */
+/* The kernel's doing, for the machine, the pod or the batch job as a whole had no memory left.  It
+ * kills one process, and a shell around that ends with 128 + SIGKILL. */
 static bool killed_for_memory(const struct attempt *a)
 {
-    return a->signal == SIGKILL && cgroup_oom_kills_here() > a->oom_kills;
+    return (a->signal == SIGKILL || a->exit_code == 128 + SIGKILL) &&
+           cgroup_oom_kills_here() > a->oom_kills;
 }
 
 static void judge(struct attempt *a)

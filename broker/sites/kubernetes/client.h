@@ -50,7 +50,7 @@ int client_list(struct client *client, const char *path, const char *accept,
                 int64_t deadline_mono_ms, client_each *each, void *arg, char **version,
                 struct err *err);
 
-/* ---- the pure parts ---- */
+/* ---- object.c, pure ---- */
 
 /* The fault that an answer stands for: "WHAT: 403: the server's words". */
 int kube_fault(const char *what, long status, const char *body, size_t length, struct err *err);

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -417,7 +418,7 @@ static int take_doc(struct layers *layers, const char *name, const char *dir, st
     struct layer *layer = &layers->list[layers->count];
 
     layers->count++;
-    if (docs->count == 0) { /* an empty file is a kubeconfig with nothing in it */
+    if (docs->count == 0) {
         yaml_docs_free(docs);
         layers->count--;
         return 0;
@@ -450,11 +451,12 @@ static int add_file(struct layers *layers, const char *path, bool must, struct e
     const char *slash = strrchr(path, '/');
     own_str char *dir = slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : NULL;
     own_str char *here = dir ? NULL : getcwd(NULL, 0);
+    struct stat st;
 
     if (layers->count == KUBE_FILES_MOST)
         return err_set(err, FAULT_INVALID, "more than %d kubeconfig files", KUBE_FILES_MOST);
-    if (!must && access(path, F_OK) < 0)
-        return 0;
+    if (stat(path, &st) < 0 ? !must : st.st_size == 0)
+        return 0; /* an empty file is a kubeconfig with nothing in it */
     layers->docs[layers->count] = (struct yaml_docs)YAML_DOCS_INIT;
     if (yaml_load(path, &layers->docs[layers->count], err) < 0)
         return -1;

@@ -42,12 +42,14 @@ static const struct {
 struct worker {
     char *name;
     char *uid, *pod, *node, *shape;
+    char *first; /* the pod that speaks for the worker: its name, also once it is gone */
+    char *extra; /* another, which the Job made in its place: it only has to go too */
     struct asked asked;
     bool job_leaves, pod_leaves, pod_lost;
     int64_t created_ms, touched_mono_ms, made_mono_ms, waits_mono_ms;
     struct verdict job, now, event; /* now: of its pod */
     bool has_event, told;           /* told: the site's thread was woken for its end */
-    bool job_seen, pod_seen;        /* by the list under way */
+    bool job_seen, pod_seen, extra_seen; /* by the list under way */
 };
 
 struct configmap {
@@ -93,6 +95,8 @@ static void worker_free(struct worker *worker)
     free(worker->pod);
     free(worker->node);
     free(worker->shape);
+    free(worker->first);
+    free(worker->extra);
     free(worker);
 }
 
@@ -131,7 +135,7 @@ static void worker_drop(struct watch *watch, struct worker *worker)
 
 static void drop_if_empty(struct watch *watch, struct worker *worker)
 {
-    if (!worker->uid && !worker->pod)
+    if (!worker->uid && !worker->pod && !worker->extra)
         worker_drop(watch, worker);
 }
 
@@ -171,7 +175,8 @@ static void del_job(struct watch *watch, const char *name)
     drop_if_empty(watch, worker);
 }
 
-/* Of several pods of one Job the last that was made counts. */
+/* A Job whose pod was deleted makes another at once, which is of no use: the join token died with the
+ * first. */
 static void put_pod(struct watch *watch, const json_t *pod)
 {
     const json_t *meta = json_object_get(pod, "metadata");
@@ -183,6 +188,13 @@ static void put_pod(struct watch *watch, const json_t *pod)
     if (!is_ours(watch, of) || !name)
         return;
     worker = worker_of(watch, of);
+    if (!worker->first)
+        replace(&worker->first, name);
+    if (strcmp(worker->first, name) != 0) {
+        replace(&worker->extra, name);
+        worker->extra_seen = true;
+        return;
+    }
     before = worker->now;
     replace(&worker->pod, name);
     replace(&worker->node, kube_text(json_object_get(pod, "spec"), "nodeName"));
@@ -207,6 +219,13 @@ static void lose_pod(struct watch *watch, struct worker *worker)
     drop_if_empty(watch, worker);
 }
 
+static void lose_extra(struct watch *watch, struct worker *worker)
+{
+    replace(&worker->extra, NULL);
+    watch->dirty = true;
+    drop_if_empty(watch, worker);
+}
+
 static void del_pod(struct watch *watch, const json_t *pod)
 {
     const json_t *meta = json_object_get(pod, "metadata");
@@ -216,6 +235,8 @@ static void del_pod(struct watch *watch, const json_t *pod)
 
     if (worker && name && worker->pod && strcmp(worker->pod, name) == 0)
         lose_pod(watch, worker);
+    else if (worker && name && worker->extra && strcmp(worker->extra, name) == 0)
+        lose_extra(watch, worker);
 }
 
 static void put_event(struct watch *watch, const json_t *event)
@@ -292,6 +313,7 @@ static void begin_list(struct watch *watch, int kind)
     for (size_t i = 0; kind != CONFIGMAPS && (worker = map_next(&watch->workers, &i));) {
         worker->job_seen &= kind != JOBS;
         worker->pod_seen &= kind != PODS;
+        worker->extra_seen &= kind != PODS;
     }
     for (size_t i = 0; kind == CONFIGMAPS && (map = map_next(&watch->configmaps, &i));)
         map->seen = false;
@@ -531,6 +553,9 @@ static void verdict_of(const struct watch *watch, const struct worker *worker, s
         *out = worker->now;
     if (out->state == INSTANCE_FAILED)
         return;
+    /* Its agent has a while to say how its jobs end, whatever becomes of the Job meanwhile. */
+    if (worker->pod && worker->pod_leaves)
+        return;
     if (worker->pod_lost) {
         *out = (struct verdict){ .state = INSTANCE_FAILED, .reason = REASON_PREEMPTED };
         snprintf(out->words, sizeof out->words, "its pod was deleted");
@@ -729,7 +754,7 @@ static void tell(const struct watch *watch, const struct worker *worker, watch_e
     struct tracked tracked = { .name = worker->name,
                                .uid = worker->uid,
                                .job_leaves = worker->job_leaves,
-                               .pod = worker->pod,
+                               .pod = worker->pod ? worker->pod : worker->extra,
                                .pod_leaves = worker->pod_leaves,
                                .node = worker->node,
                                .shape = worker->shape,
@@ -746,7 +771,7 @@ void watch_each(struct watch *watch, watch_each_worker *each, void *arg)
 
     pthread_mutex_lock(&watch->lock);
     for (size_t i = 0; (worker = map_next(&watch->workers, &i));)
-        if (worker->uid || worker->pod)
+        if (worker->uid || worker->pod || worker->extra)
             tell(watch, worker, each, arg);
     pthread_mutex_unlock(&watch->lock);
 }
@@ -758,7 +783,7 @@ bool watch_find(struct watch *watch, const char *name, watch_each_worker *each, 
 
     pthread_mutex_lock(&watch->lock);
     worker = map_get_str(&watch->workers, name);
-    found = worker && (worker->uid || worker->pod);
+    found = worker && (worker->uid || worker->pod || worker->extra);
     if (found)
         tell(watch, worker, each, arg);
     pthread_mutex_unlock(&watch->lock);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_kubeconfig.c - libFuzzer: a kubeconfig, what a credential program prints, an API object. */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/own.h"
+#include "sites/kubernetes/judge.h"
+#include "sites/kubernetes/login.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void as_credential(const char *text, size_t size)
+{
+    own_str char *token = NULL, *cert = NULL, *key = NULL;
+    int64_t end = 0;
+
+    if (exec_credential_read(text, size, "client.authentication.k8s.io/v1", &token, &cert, &key,
+                             &end, NULL) == 0 &&
+        !token && !(cert && key))
+        abort();
+    jwt_end(text);
+}
+
+static void as_object(const char *text, size_t size)
+{
+    own_json json_t *object = json_loadb(text, size, 0, NULL);
+    struct verdict verdict;
+    struct asked asked;
+
+    if (!object)
+        return;
+    judge_job(object, &verdict);
+    judge_event(object, &verdict);
+    judge_pod(object, &verdict);
+    if (memchr(verdict.words, '\0', sizeof verdict.words) == NULL)
+        abort();
+    pod_asks(object, &asked);
+    if (asked.cpu_milli < 0 || asked.memory < 0 || asked.disk < 0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    own_str char *text = xstrndup((const char *)data, size);
+    own_kube_conf struct kube_conf conf = { .server = NULL };
+
+    if (kube_conf_parse(text, strlen(text), "k", NULL, NULL, &conf, NULL) == 0 &&
+        (!conf.server || !conf.where))
+        abort();
+    as_credential(text, strlen(text));
+    as_object(text, strlen(text));
+    quantity(text);
+    return 0;
+}

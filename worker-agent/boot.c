@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "digest.h"
+#include "facts.h"
 
 #define BOOT_MOST  65536
 #define TOKEN_MOST 1024
@@ -28,6 +29,7 @@ void boot_free(struct boot *boot)
     free(boot->session);
     free(boot->pin);
     free(boot->container);
+    free(boot->gpu_model);
     url_free(&boot->server.url);
     *boot = (struct boot)BOOT_INIT;
 }
@@ -62,6 +64,8 @@ static int take_numbers(const json_t *object, struct boot *boot, struct err *err
     if (json_opt_i64(object, "orphan_ms", 0, SPAN_MOST, &boot->orphan_ms, err) < 0 ||
         json_opt_i64(object, "cpus", 1, CPUS_MOST, &boot->cpus, err) < 0 ||
         json_opt_i64(object, "memory_bytes", 1, INT64_MAX, &boot->memory, err) < 0 ||
+        json_opt_i64(object, "gpus", 0, GPUS_MOST, &boot->gpus, err) < 0 ||
+        json_opt_i64(object, "gpu_memory_bytes", 0, INT64_MAX, &boot->gpu_memory, err) < 0 ||
         json_opt_i64(object, "grace_ms", 0, SPAN_MOST, &boot->grace_ms, err) < 0)
         return -1;
     return json_opt_bool(object, "poweroff", &boot->poweroff, err);
@@ -120,6 +124,7 @@ static int take_all(const json_t *object, struct boot *boot, struct err *err)
         take_str(object, "dir", &boot->dir, err) < 0 ||
         take_str(object, "pin", &boot->pin, err) < 0 ||
         take_str(object, "container", &boot->container, err) < 0 ||
+        take_str(object, "gpu_model", &boot->gpu_model, err) < 0 ||
         json_opt_object(object, "notice", &notice, err) < 0 ||
         take_numbers(object, boot, err) < 0 || take_secrets(object, boot, err) < 0)
         return -1;
@@ -186,6 +191,7 @@ int boot_save(const struct boot *boot, struct err *err)
     put_str(object, "dir", boot->dir);
     put_str(object, "pin", boot->pin);
     put_str(object, "container", boot->container);
+    put_str(object, "gpu_model", boot->gpu_model);
     put_str(object, "token", boot->token);
     put_str(object, "session", boot->session);
     put_str(object, "nonce", boot->nonce);
@@ -196,6 +202,10 @@ int boot_save(const struct boot *boot, struct err *err)
         json_object_set_new(object, "cpus", json_integer(boot->cpus));
     if (boot->memory)
         json_object_set_new(object, "memory_bytes", json_integer(boot->memory));
+    if (boot->gpus)
+        json_object_set_new(object, "gpus", json_integer(boot->gpus));
+    if (boot->gpu_memory)
+        json_object_set_new(object, "gpu_memory_bytes", json_integer(boot->gpu_memory));
     if (boot->notice_file)
         json_object_set_new(object, "notice", json_pack("{s:s}", "file", boot->notice_file));
     text = json_canonical(object);

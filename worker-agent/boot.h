@@ -7,6 +7,9 @@
  *   and, optional:
  *    "pin": SHA-256 of the broker's certificate (hex),
  *    "cpus": N, "memory_bytes": N    instead of what is found,
+ *    "gpus": N, "gpu_model": "…", "gpu_memory_bytes": N
+ *                                    what we were given, where none can be found: an image need not
+ *                                    have the tools to look for them,
  *    "grace_ms": N                   how long a job may take to end when we leave,
  *    "notice": {"file": PATH}        the worker is being taken away when it exists,
  *    "container": IMAGE              what we run in: its jobs run as they are}
@@ -32,6 +35,8 @@ struct boot {
     char nonce[NONCE_HEX];
     int64_t orphan_ms;
     int64_t cpus, memory; /* 0: as found */
+    int64_t gpus, gpu_memory;
+    char *gpu_model; /* NULL: not said */
     int64_t grace_ms;
     bool poweroff;
     struct server server; /* of `url` */

@@ -184,6 +184,20 @@ static int open_signals(struct agent *agent, struct err *err)
     return 0;
 }
 
+/* Ours by the pod's limits, say, though the image has no tool to see them. */
+static void believe_gpus(const struct boot *boot, struct facts *facts)
+{
+    if (facts->gpu_count)
+        return;
+    for (; facts->gpu_count < boot->gpus && facts->gpu_count < GPUS_MOST; facts->gpu_count++) {
+        struct gpu *gpu = &facts->gpus[facts->gpu_count];
+
+        snprintf(gpu->id, sizeof gpu->id, "%d", facts->gpu_count);
+        snprintf(gpu->model, sizeof gpu->model, "%s", boot->gpu_model ? boot->gpu_model : "GPU");
+        gpu->memory = boot->gpu_memory;
+    }
+}
+
 static void set_slots(struct agent *agent)
 {
     const struct boot *boot = &agent->boot;
@@ -192,6 +206,7 @@ static void set_slots(struct agent *agent)
         agent->facts.cpus = (int)boot->cpus;
     if (boot->memory)
         agent->facts.memory = boot->memory;
+    believe_gpus(boot, &agent->facts);
     agent->slots = (struct slots){ .cpus = agent->facts.cpus,
                                    .memory = agent->facts.memory,
                                    .gpus = agent->facts.gpu_count };

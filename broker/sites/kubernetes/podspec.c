@@ -295,6 +295,11 @@ static char *boot_text(const struct podspec *spec, struct err *err)
     json_object_set_new(boot, "dir", json_string("/spillway/work/worker"));
     json_object_set_new(boot, "cpus", json_integer(spec->shape->shape.cpus));
     json_object_set_new(boot, "memory_bytes", json_integer(spec->shape->shape.memory));
+    if (spec->shape->gpu && spec->shape->shape.gpus) {
+        json_object_set_new(boot, "gpus", json_integer(spec->shape->shape.gpus));
+        json_object_set_new(boot, "gpu_memory_bytes", json_integer(spec->shape->shape.gpu_memory));
+        put_text(boot, "gpu_model", spec->shape->shape.gpu_model);
+    }
     if (order->container)
         json_object_set_new(boot, "container", json_string(order->container));
     return json_dumps(boot, JSON_COMPACT);

@@ -47,8 +47,8 @@ struct worker {
     struct asked asked;
     bool job_leaves, pod_leaves, pod_lost;
     int64_t created_ms, touched_mono_ms, made_mono_ms, waits_mono_ms;
-    struct verdict job, now, event; /* now: of its pod */
-    bool has_event, told;           /* told: the site's thread was woken for its end */
+    struct verdict job, now, event;      /* now: of its pod */
+    bool has_event, told;                /* told: the site's thread was woken for its end */
     bool job_seen, pod_seen, extra_seen; /* by the list under way */
 };
 

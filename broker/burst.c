@@ -124,7 +124,7 @@ static bool add_away(void *arg, const struct burst_row *row)
 
     if (strcmp(row->site, aways->site) != 0)
         return true;
-    aways->list = xrealloc(aways->list, (aways->count + 1) * sizeof *aways->list);
+    aways->list = xrealloc(aways->list, (aways->count + 1) * sizeof(struct away *));
     aways->list[aways->count++] = away_new(row);
     return true;
 }
@@ -136,7 +136,11 @@ static int step_to(struct turn *turn, struct away *away, enum burst_state state,
     own_str char *detail = json_dumps(away->detail, JSON_COMPACT);
     struct burst_row row = away->row;
 
-    row.tries = row.state == state ? row.tries : 0;
+    if (row.state != state) {
+        if (!why && row.tries) /* what was in the way is gone */
+            why = json_string_value(json_object_get(away->detail, "why"));
+        row.tries = 0;
+    }
     row.state = state;
     row.why = why ? why : away->why;
     row.detail = detail;
@@ -171,7 +175,7 @@ static int or_release(struct turn *turn, struct away *away, const struct err *fa
     own_str char *why = NULL;
 
     if (away->row.tries + 1 < TRIES_MOST && fault->fault != FAULT_INVALID &&
-        fault->fault != FAULT_AUTH && fault->fault != FAULT_NOT_FOUND)
+        fault->fault != FAULT_AUTH)
         return try_again(turn, away, fault, err);
     why = xasprintf("runs at home: %s", fault->text);
     return step_to(turn, away, BURST_RELEASING, why, err);
@@ -497,7 +501,7 @@ static int step_ending(struct turn *turn, struct away *away, struct err *err)
         return step_to(turn, away, BURST_DROPPED,
                        "its results are home, but its user released it: it runs there too", err);
     turn->moved = true;
-    return rc == 1 ? 0 : step_to(turn, away, BURST_TELLING, NULL, err);
+    return rc == 1 ? 0 : step_to(turn, away, BURST_TELLING, end.words, err);
 }
 
 static int step_telling(struct turn *turn, struct away *away, struct err *err)
@@ -664,8 +668,8 @@ static int take(struct burst *burst, struct turn *turn, struct home_job *job,
 
     job->out = swap_text(job->out, known->job.out);
     job->errors = swap_text(job->errors, known->job.errors);
-    detail = json_pack("{s:o, s:O, s:s, s:I}", "job", job_json(job), "spec", known->spec, "script",
-                       known->script, "home_start", (json_int_t)home_start);
+    detail = json_pack("{s:o, s:s, s:O, s:s, s:I}", "job", job_json(job), "why", why, "spec",
+                       known->spec, "script", known->script, "home_start", (json_int_t)home_start);
     text = json_dumps(detail, JSON_COMPACT);
     if (!text)
         return err_set(err, FAULT_INVALID, "its name, folder or script is not UTF-8");

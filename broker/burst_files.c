@@ -60,8 +60,10 @@ static int fetch_file(struct turn *turn, struct away *away, const struct home_fi
     if (fd < 0)
         return err_sys(err, "open %s", path);
     rc = burst_get(turn, &away->job, file, fd, err);
-    if (rc == 0 && (rc = upload_rest(store, &upload, fd, err)) < 0)
-        err_wrap(err, "%s", file->path);
+    if (rc == 0)
+        rc = upload_rest(store, &upload, fd, err);
+    if (rc < 0 && (err->fault == FAULT_INVALID || err->fault == FAULT_NOT_FOUND))
+        err_set(err, FAULT_CONFLICT, "%s was changed while it was fetched", file->path);
     unlink(path);
     return rc;
 }

@@ -14,7 +14,7 @@
 struct away {
     struct burst_row row;
     char *site, *home, *user, *project, *name, *why;
-    json_t *detail; /* {"job", "spec", "script", "merged", "home_start", "end"} */
+    json_t *detail; /* {"job", "why", "spec", "script", "home_start", "end"} */
     struct home_job job;
 };
 

@@ -237,6 +237,7 @@ struct survey {
     struct node {
         char *name;
         int64_t milli, memory, gpus;
+        int64_t kept_milli, kept_memory; /* by what runs on every node */
         struct gpu_kind *kind;
     } * list;
 };
@@ -366,9 +367,6 @@ static void take_node(void *arg, const json_t *node)
     all->memory += memory;
     all->disk += disk;
     all->pods += allocatable(node, "pods");
-    all->most_cpus = milli / 1000 > all->most_cpus ? milli / 1000 : all->most_cpus;
-    all->most_memory = memory > all->most_memory ? memory : all->most_memory;
-    all->most_disk = disk > all->most_disk ? disk : all->most_disk;
     for (char **resource = survey->kube->gpu_resources; *resource && !one->gpus; resource++) {
         if (!(one->gpus = allocatable(node, *resource)))
             continue;
@@ -377,10 +375,28 @@ static void take_node(void *arg, const json_t *node)
             continue;
         one->kind->there += one->gpus;
         one->kind->most = one->gpus > one->kind->most ? (int)one->gpus : one->kind->most;
-        if (milli / 1000 > one->kind->node_cpus)
-            one->kind->node_cpus = milli / 1000;
-        if (memory > one->kind->node_memory)
-            one->kind->node_memory = memory;
+    }
+}
+
+static void at_least(int64_t *most, int64_t value)
+{
+    *most = value > *most ? value : *most;
+}
+
+/* The largest pod that a node could take, were it not for others' work. */
+static void find_most(struct survey *survey)
+{
+    for (size_t i = 0; i < survey->nodes.count; i++) {
+        const struct node *node = &survey->list[i];
+        int64_t cpus = (node->milli - node->kept_milli) / 1000;
+        int64_t memory = node->memory - node->kept_memory;
+
+        at_least(&survey->nodes.most_cpus, cpus);
+        at_least(&survey->nodes.most_memory, memory);
+        if (node->kind) {
+            at_least(&node->kind->node_cpus, cpus);
+            at_least(&node->kind->node_memory, memory);
+        }
     }
 }
 
@@ -390,6 +406,21 @@ static struct node *node_named(struct survey *survey, const char *name)
         if (strcmp(survey->list[i].name, name) == 0)
             return &survey->list[i];
     return NULL;
+}
+
+static bool is_on_every_node(const json_t *pod)
+{
+    const json_t *each;
+    size_t i;
+
+    json_array_foreach(kube_at(pod, "metadata", "ownerReferences", NULL), i, each)
+    {
+        const char *kind = kube_text(each, "kind");
+
+        if (kind && strcmp(kind, "DaemonSet") == 0)
+            return true;
+    }
+    return false;
 }
 
 /* Pods of others that hold room on the nodes that count. */
@@ -406,6 +437,10 @@ static void take_other(void *arg, const json_t *pod)
     survey->nodes.used_milli += asked.cpu_milli;
     survey->nodes.used_memory += asked.memory;
     survey->nodes.used_pods++;
+    if (is_on_every_node(pod)) {
+        node->kept_milli += asked.cpu_milli;
+        node->kept_memory += asked.memory;
+    }
     if (node->kind)
         node->kind->free -= pod_asks_of(pod, node->kind->resource);
 }
@@ -449,10 +484,13 @@ static int look_at_nodes(struct survey *survey, int64_t deadline, struct err *er
         kube->gpus[i].free = kube->gpus[i].there;
     if (!survey->nodes.known)
         return 0;
-    return list_if_allowed(kube,
-                           "/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2C"
-                           "status.phase%21%3DFailed",
-                           deadline, take_other, survey, &others, err);
+    if (list_if_allowed(kube,
+                        "/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2C"
+                        "status.phase%21%3DFailed",
+                        deadline, take_other, survey, &others, err) < 0)
+        return -1;
+    find_most(survey);
+    return 0;
 }
 
 /* ---- shapes ---------------------------------------------------------------------------------- */

@@ -94,30 +94,82 @@ static int take_answer(struct call *call, struct http_answer *got, const char *w
     return 0;
 }
 
-static int once(struct client *client, struct call *call, const char *body,
-                int64_t deadline_mono_ms, struct err *err)
+/* A request and what it borrows. */
+struct sent {
+    struct http_request request;
+    char *url, *accept, *what, *body;
+    const char *headers[4];
+};
+
+static void sent_fini(struct sent *sent)
+{
+    if (sent->body)
+        explicit_bzero(sent->body, strlen(sent->body));
+    free(sent->body);
+    free(sent->url);
+    free(sent->accept);
+    free(sent->what);
+}
+
+static void sent_init(struct sent *sent, const struct client *client, const struct call *call)
+{
+    sent->url = xasprintf("%s%s", client->conf->server, call->path);
+    sent->accept = xasprintf("Accept: %s", call->accept ? call->accept : "application/json");
+    sent->what = xasprintf("%s %.*s", call->method, (int)strcspn(call->path, "?"), call->path);
+    sent->body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+    sent->headers[0] = sent->accept;
+    sent->headers[1] = "Content-Type: application/json";
+    sent->headers[2] = client->identity.header;
+    sent->request = (struct http_request){ .method = call->method,
+                                           .url = sent->url,
+                                           .headers = sent->headers,
+                                           .body = sent->body,
+                                           .length = sent->body ? strlen(sent->body) : 0,
+                                           .answer_most = ANSWER_MOST };
+}
+
+static int once(struct client *client, struct call *call, int64_t deadline_mono_ms, struct err *err)
 {
     own_http_answer struct http_answer got = { .status = 0 };
-    own_str char *url = xasprintf("%s%s", client->conf->server, call->path);
-    own_str char *accept =
-        xasprintf("Accept: %s", call->accept ? call->accept : "application/json");
-    own_str char *what =
-        xasprintf("%s %.*s", call->method, (int)strcspn(call->path, "?"), call->path);
-    const char *headers[4] = { accept, "Content-Type: application/json", NULL, NULL };
-    struct http_request request = { .method = call->method,
-                                    .url = url,
-                                    .headers = headers,
-                                    .body = body,
-                                    .length = body ? strlen(body) : 0,
-                                    .answer_most = ANSWER_MOST };
+    struct sent sent = { .url = NULL };
     int rc;
 
     if (get_identity(client, deadline_mono_ms, err) < 0)
         return -1;
-    headers[2] = client->identity.header;
-    rc = http_call(client->pool, &request, deadline_mono_ms, &got, err);
+    sent_init(&sent, client, call);
+    rc = http_call(client->pool, &sent.request, deadline_mono_ms, &got, err);
     call->maybe_done = rc < 0 && got.maybe_done;
-    return rc < 0 ? -1 : take_answer(call, &got, what, err);
+    if (rc == 0)
+        rc = take_answer(call, &got, sent.what, err);
+    sent_fini(&sent);
+    return rc;
+}
+
+void client_calls(struct client *client, struct call *calls, size_t count, int64_t deadline_mono_ms,
+                  struct err *errs)
+{
+    own_mem struct sent *sent = xcalloc(count + 1, sizeof *sent);
+    own_mem struct http_request *requests = xcalloc(count + 1, sizeof *requests);
+    own_mem struct http_answer *answers = xcalloc(count + 1, sizeof *answers);
+    struct err why = ERR_INIT;
+
+    if (get_identity(client, deadline_mono_ms, &why) < 0) {
+        for (size_t i = 0; i < count; i++)
+            errs[i] = why;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        sent_init(&sent[i], client, &calls[i]);
+        requests[i] = sent[i].request;
+    }
+    http_calls(client->pool, requests, count, deadline_mono_ms, answers, errs);
+    for (size_t i = 0; i < count; i++) {
+        calls[i].maybe_done = errs[i].fault != FAULT_NONE && answers[i].maybe_done;
+        if (errs[i].fault == FAULT_NONE)
+            take_answer(&calls[i], &answers[i], sent[i].what, &errs[i]);
+        http_answer_free(&answers[i]);
+        sent_fini(&sent[i]);
+    }
 }
 
 static bool may_repeat(const struct call *call, const struct err *err)
@@ -130,7 +182,6 @@ static bool may_repeat(const struct call *call, const struct err *err)
 
 int client_call(struct client *client, struct call *call, int64_t deadline_mono_ms, struct err *err)
 {
-    own_str char *body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
     struct err why = ERR_INIT;
     int64_t pause = FIRST_PAUSE_MS;
     bool renewed = false;
@@ -138,7 +189,7 @@ int client_call(struct client *client, struct call *call, int64_t deadline_mono_
 
     for (int tries = 0; tries < TRIES; tries++) {
         call->status = 0;
-        rc = once(client, call, body, deadline_mono_ms, &why);
+        rc = once(client, call, deadline_mono_ms, &why);
         if (rc == 0)
             break;
         if (call->status == 401 && !renewed &&
@@ -151,8 +202,6 @@ int client_call(struct client *client, struct call *call, int64_t deadline_mono_
         clock_sleep_ms(pause);
         pause *= 2;
     }
-    if (body)
-        explicit_bzero(body, strlen(body));
     if (rc < 0 && err)
         *err = why;
     return rc;

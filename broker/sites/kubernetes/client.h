@@ -43,6 +43,11 @@ void call_fini(struct call *call);
 int client_call(struct client *client, struct call *call, int64_t deadline_mono_ms,
                 struct err *err);
 
+/* Several that do not depend on each other, at once and each once; errs[i].fault is FAULT_NONE for
+ * those that were answered with a 2xx. */
+void client_calls(struct client *client, struct call *calls, size_t count, int64_t deadline_mono_ms,
+                  struct err *errs);
+
 /* All items of a list, page by page.  `path` has its own "?..." or none; *version (owned by the
  * caller, may be NULL) is the list's resourceVersion. */
 typedef void client_each(void *arg, const json_t *item);

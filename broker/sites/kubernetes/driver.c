@@ -276,47 +276,6 @@ static int find_job(struct kubernetes *kube, const char *name, int64_t deadline,
     return 0;
 }
 
-static int make_job(struct kubernetes *kube, const struct podspec *spec, char **uid,
-                    struct err *err)
-{
-    int64_t deadline = spec->order->deadline_mono_ms;
-    own_str char *path = xasprintf("/apis/batch/v1/namespaces/%s/jobs", kube->namespace);
-    own_json json_t *body = podspec_job(spec);
-    own_call struct call call = { .method = "POST", .path = path, .body = body };
-    const char *made;
-
-    if (client_call(kube->client, &call, deadline, err) < 0) {
-        if (call.status != 409 && !call.maybe_done)
-            return -1;
-        /* Somebody began before us, or the answer was lost: what is there decides. */
-        return find_job(kube, spec->order->name, deadline, uid, call.status == 409 ? err : NULL) ==
-                           0 &&
-                       *uid
-                   ? 0
-                   : -1;
-    }
-    made = json_string_value(kube_at(call.answer, "metadata", "uid", NULL));
-    if (!made)
-        return err_set(err, FAULT_UNAVAILABLE, "POST %s: the answer is no Job", path);
-    *uid = xstrdup(made);
-    watch_made(kube->watch, call.answer);
-    return 0;
-}
-
-static int make_secret(struct kubernetes *kube, const struct podspec *spec, const char *uid,
-                       struct err *err)
-{
-    own_str char *path = xasprintf("/api/v1/namespaces/%s/secrets", kube->namespace);
-    own_json json_t *body = podspec_secret(spec, uid, err);
-    own_call struct call call = { .method = "POST", .path = path, .body = body };
-
-    if (!body)
-        return -1;
-    if (client_call(kube->client, &call, spec->order->deadline_mono_ms, err) < 0)
-        return call.status == 409 ? 0 : -1;
-    return 0;
-}
-
 static int delete_job(struct kubernetes *kube, const char *name, int64_t deadline, struct err *err)
 {
     own_str char *path = xasprintf("/apis/batch/v1/namespaces/%s/jobs/%s", kube->namespace, name);
@@ -329,24 +288,123 @@ static int delete_job(struct kubernetes *kube, const char *name, int64_t deadlin
     return 0;
 }
 
-static int create(void *self, const struct order *order, struct err *err)
+/* One order on its way. */
+struct making {
+    struct podspec spec;
+    char *uid; /* of its Job */
+    json_t *body;
+    struct err *err;
+};
+
+/* The Job as the server has it now, or a fault; what is there decides where somebody began before us
+ * or the answer was lost. */
+static void settle_job(struct kubernetes *kube, struct making *making, struct call *call)
+{
+    const struct order *order = making->spec.order;
+    const char *made = json_string_value(kube_at(call->answer, "metadata", "uid", NULL));
+    struct err found = ERR_INIT;
+
+    if (making->err->fault == FAULT_NONE && made) {
+        making->uid = xstrdup(made);
+        watch_made(kube->watch, call->answer);
+    } else if (making->err->fault == FAULT_NONE) {
+        err_set(making->err, FAULT_UNAVAILABLE, "the answer to a new Job is none");
+    } else if (call->status == 409 || call->maybe_done) {
+        if (find_job(kube, order->name, order->deadline_mono_ms, &making->uid, &found) < 0)
+            *making->err = found;
+        else if (making->uid)
+            *making->err = (struct err)ERR_INIT;
+    }
+}
+
+static void settle_secret(struct kubernetes *kube, struct making *making, struct call *call)
+{
+    if (call->status == 409)
+        *making->err = (struct err)ERR_INIT;
+    if (making->err->fault != FAULT_NONE) /* what fails here, destroy repeats */
+        delete_job(kube, making->spec.order->name, making->spec.order->deadline_mono_ms, NULL);
+}
+
+/* Post the bodies of all that have no fault yet; `settle` is told of each. */
+static void post(struct kubernetes *kube, struct making *list, size_t count, const char *path,
+                 void (*settle)(struct kubernetes *kube, struct making *making, struct call *call))
+{
+    own_mem struct call *calls = xcalloc(count + 1, sizeof *calls);
+    own_mem struct err *errs = xcalloc(count + 1, sizeof *errs);
+    own_mem struct making **each = xcalloc(count + 1, sizeof(struct making *));
+    size_t sent = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].err->fault != FAULT_NONE)
+            continue;
+        each[sent] = &list[i];
+        calls[sent++] = (struct call){ .method = "POST", .path = path, .body = list[i].body };
+    }
+    if (sent)
+        client_calls(kube->client, calls, sent, list[0].spec.order->deadline_mono_ms, errs);
+    for (size_t i = 0; i < sent; i++) {
+        *each[i]->err = errs[i];
+        settle(kube, each[i], &calls[i]);
+        call_fini(&calls[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        json_decref(list[i].body);
+        list[i].body = NULL;
+    }
+}
+
+static void post_secrets(struct kubernetes *kube, struct making *list, size_t count)
+{
+    own_str char *path = xasprintf("/api/v1/namespaces/%s/secrets", kube->namespace);
+
+    for (size_t i = 0; i < count; i++)
+        if (list[i].err->fault == FAULT_NONE) {
+            list[i].body = podspec_secret(&list[i].spec, list[i].uid, list[i].err);
+            if (!list[i].body)
+                delete_job(kube, list[i].spec.order->name, list[i].spec.order->deadline_mono_ms,
+                           NULL);
+        }
+    post(kube, list, count, path, settle_secret);
+}
+
+/* All Jobs, then all Secrets: kubelets want a Secret some time after its Job was made. */
+static void create_many(void *self, const struct order *orders, size_t count, struct err *errs)
 {
     struct kubernetes *kube = self;
-    int64_t deadline = order->deadline_mono_ms;
-    struct podspec spec = { .kube = kube, .order = order };
-    own_str char *uid = NULL;
+    own_str char *path = xasprintf("/apis/batch/v1/namespaces/%s/jobs", kube->namespace);
+    own_mem struct making *list = xcalloc(count + 1, sizeof *list);
+    int64_t deadline = orders[0].deadline_mono_ms;
+    struct err why = ERR_INIT;
+    int rc = follow(kube, orders[0].broker, deadline, &why);
 
-    if (follow(kube, order->broker, deadline, err) < 0)
-        return -1;
     kube->made_mono_ms = clock_mono_ms();
-    spec.shape = capacity_shape(kube, order->shape);
-    if (!spec.shape)
-        return err_set(err, FAULT_NOT_FOUND, "no shape '%s'", order->shape);
-    if (agent_ready(kube, deadline, err) < 0 || make_job(kube, &spec, &uid, err) < 0)
-        return -1;
-    if (make_secret(kube, &spec, uid, err) == 0)
+    if (rc == 0)
+        rc = agent_ready(kube, deadline, &why);
+    for (size_t i = 0; i < count; i++) {
+        list[i].spec = (struct podspec){ .kube = kube,
+                                         .order = &orders[i],
+                                         .shape = capacity_shape(kube, orders[i].shape) };
+        list[i].err = &errs[i];
+        errs[i] = why;
+        if (rc == 0 && !list[i].spec.shape)
+            err_set(&errs[i], FAULT_NOT_FOUND, "no shape '%s'", orders[i].shape);
+        else if (rc == 0)
+            list[i].body = podspec_job(&list[i].spec);
+    }
+    post(kube, list, count, path, settle_job);
+    post_secrets(kube, list, count);
+    for (size_t i = 0; i < count; i++)
+        free(list[i].uid);
+}
+
+static int create(void *self, const struct order *order, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    create_many(self, order, 1, &why);
+    if (why.fault == FAULT_NONE)
         return 0;
-    delete_job(kube, order->name, deadline, NULL); /* what fails here, destroy repeats */
+    *err = why;
     return -1;
 }
 
@@ -551,6 +609,7 @@ const struct site_driver kubernetes_driver = {
     .close = kubernetes_close,
     .probe = probe,
     .create = create,
+    .create_many = create_many,
     .list = list,
     .inspect = inspect,
     .diagnose = diagnose,

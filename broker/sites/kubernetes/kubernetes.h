@@ -38,7 +38,7 @@ struct nodes {
     bool known;                                 /* the account may list them */
     int64_t cpu_milli, memory, disk, pods;      /* allocatable */
     int64_t used_milli, used_memory, used_pods; /* by others' pods, where they may be listed */
-    int64_t most_cpus, most_memory, most_disk;  /* of one node */
+    int64_t most_cpus, most_memory;             /* of one node */
     size_t count;
 };
 

@@ -303,14 +303,6 @@ static size_t copy_rows(struct reconcile *r, struct row **out)
     return count;
 }
 
-static struct row *row_find(struct row *rows, size_t count, const char *name)
-{
-    for (size_t i = 0; name && i < count; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return &rows[i];
-    return NULL;
-}
-
 /* The queue may lag behind the store by a moment: what neither knows is nobody's. */
 static bool has_row(struct reconcile *r, const char *name)
 {
@@ -389,24 +381,27 @@ static void check_row(struct reconcile *r, const struct row *row, const struct r
     }
 }
 
-static const struct resource *resource_find(const struct resources_list *list, const char *name)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (list->list[i].name && strcmp(list->list[i].name, name) == 0)
-            return &list->list[i];
-    return NULL;
-}
-
+/* Of what bears a worker's name, the first in the list says how it is. */
 static void compare(struct reconcile *r, const struct resources_list *list, int64_t listed_ms)
 {
     own_mem struct row *rows = NULL;
     size_t count = copy_rows(r, &rows);
+    struct map by_row = MAP_INIT_STR, by_resource = MAP_INIT_STR;
 
-    for (size_t i = 0; i < list->count; i++)
-        if (!row_find(rows, count, list->list[i].name))
-            reap_stray(r, &list->list[i]);
     for (size_t i = 0; i < count; i++)
-        check_row(r, &rows[i], resource_find(list, rows[i].name), listed_ms);
+        map_put_str(&by_row, rows[i].name, &rows[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        struct resource *one = &list->list[i];
+
+        if (!one->name || !map_get_str(&by_row, one->name))
+            reap_stray(r, one);
+        else if (!map_get_str(&by_resource, one->name))
+            map_put_str(&by_resource, one->name, one);
+    }
+    for (size_t i = 0; i < count; i++)
+        check_row(r, &rows[i], map_get_str(&by_resource, rows[i].name), listed_ms);
+    map_fini(&by_row);
+    map_fini(&by_resource);
 }
 
 static void forget_retries(struct reconcile *r)
@@ -471,12 +466,15 @@ static int audit(struct reconcile *r, bool reap, json_t **out, struct err *err)
 {
     static const char *const states[] = { "booting", "active", "failed", "gone" };
     struct resources_list list = { .list = NULL };
-    json_t *resources = json_array();
+    json_t *resources = json_array(), *findings = json_array();
     int64_t reaped = 0;
 
     if (site_list(r->options.site, store_uuid(r->options.store), clock_mono_ms() + CALL_MS, &list,
-                  err) < 0) {
+                  err) < 0 ||
+        site_audit(r->options.site, clock_mono_ms() + CALL_MS, findings, err) < 0) {
+        resource_list_free(&list);
         json_decref(resources);
+        json_decref(findings);
         return -1;
     }
     for (size_t i = 0; i < list.count; i++) {
@@ -494,8 +492,8 @@ static int audit(struct reconcile *r, bool reap, json_t **out, struct err *err)
             reaped++;
     }
     resource_list_free(&list);
-    *out = json_pack("{s:s, s:o, s:I}", "site", name_of(r), "resources", resources, "reaped",
-                     (json_int_t)reaped);
+    *out = json_pack("{s:s, s:o, s:o, s:I}", "site", name_of(r), "resources", resources, "findings",
+                     findings, "reaped", (json_int_t)reaped);
     return 0;
 }
 

@@ -39,7 +39,7 @@ void reconcile_poke(struct reconcile *reconcile);
 /* Probe now, and wait for it up to the deadline. */
 int reconcile_probe(struct reconcile *reconcile, int64_t deadline_mono_ms, struct err *err);
 /* All that bears our mark there: {"resources": [{"kind", "id", "worker", "state", "age_s",
- * "owned"}…], "reaped": N}. */
+ * "owned"}…], "findings": ["a sentence on what is unsafe"…], "reaped": N}. */
 int reconcile_audit(struct reconcile *reconcile, bool reap, int64_t deadline_mono_ms, json_t **out,
                     struct err *err);
 

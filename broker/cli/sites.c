@@ -257,6 +257,11 @@ static size_t print_audit(struct cli *cli, const json_t *answer)
     }
     if (!cli->json && table_rows(table))
         table_print(table, &cli->term);
+    json_array_foreach(json_object_get(answer, "findings"), i, one)
+    {
+        if (!cli->json && json_is_string(one))
+            printf("finding: %s\n", json_string_value(one));
+    }
     return strays;
 }
 

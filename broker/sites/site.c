@@ -390,6 +390,14 @@ int site_diagnose(struct site *site, const char *name, int64_t deadline_mono_ms,
                   site->driver->diagnose(site->self, name, deadline_mono_ms, out, err), err);
 }
 
+int site_audit(struct site *site, int64_t deadline_mono_ms, json_t *findings, struct err *err)
+{
+    if (!site->driver->audit)
+        return 0;
+    return settle(site, "audit", NULL,
+                  site->driver->audit(site->self, deadline_mono_ms, findings, err), err);
+}
+
 int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, struct err *err)
 {
     return settle(site, "destroy", NULL,

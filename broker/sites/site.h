@@ -76,6 +76,8 @@ int site_inspect(struct site *site, const char *name, int64_t deadline_mono_ms,
 /* "" where the site keeps nothing. */
 int site_diagnose(struct site *site, const char *name, int64_t deadline_mono_ms, struct buf *out,
                   struct err *err);
+/* Findings of the site's own, see site_driver.audit; none where it has none. */
+int site_audit(struct site *site, int64_t deadline_mono_ms, json_t *findings, struct err *err);
 int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, struct err *err);
 /* A worker of that shape joined: the breakers close. */
 void site_worked(struct site *site, const char *shape);

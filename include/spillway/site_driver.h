@@ -123,6 +123,9 @@ struct site_driver {
     int (*destroy)(void *self, const char *name, int64_t deadline_mono_ms, struct err *err);
     /* A descriptor that becomes readable when a worker may have changed state, or -1.  NULL: none. */
     int (*watch_fd)(void *self);
+    /* What an operator should know of how safe the account and the site are: sentences, added to the
+     * array.  NULL: nothing can be said. */
+    int (*audit)(void *self, int64_t deadline_mono_ms, json_t *findings, struct err *err);
     /* The queue that its users fill without us.  NULL: it has none. */
     const struct site_home *home;
 };

@@ -601,6 +601,11 @@ static int destroy(void *self, const char *name, int64_t deadline_mono_ms, struc
     return rc;
 }
 
+static int audit(void *self, int64_t deadline_mono_ms, json_t *findings, struct err *err)
+{
+    return audit_look(self, deadline_mono_ms, findings, err);
+}
+
 const struct site_driver kubernetes_driver = {
     .type = "kubernetes",
     .settle_ms = SETTLE_MS,
@@ -615,4 +620,5 @@ const struct site_driver kubernetes_driver = {
     .diagnose = diagnose,
     .destroy = destroy,
     .watch_fd = watch_fd,
+    .audit = audit,
 };

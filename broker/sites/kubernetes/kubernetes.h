@@ -109,8 +109,12 @@ char *gpu_model_of(const char *label, int64_t *memory);
 
 /* ---- audit.c ---- */
 
-/* What is unsafe about the account and the cluster, as far as the account may see it. */
-int audit_look(struct kubernetes *kube, int64_t deadline_mono_ms, struct resources_list *out,
+/* What is unsafe about the account and the cluster, a sentence each, into an array. */
+int audit_look(struct kubernetes *kube, int64_t deadline_mono_ms, json_t *findings,
                struct err *err);
+/* The pure parts: rules of a review; a service, a pod (client_each over an array). */
+void audit_rules(const json_t *rules, const char *namespace, json_t *findings);
+void audit_service(void *findings, const json_t *service);
+void audit_pod(void *findings, const json_t *pod);
 
 #endif

@@ -216,6 +216,61 @@ static void answers_are_typed(void **state)
     assert_string_equal(err.text, "GET /x: 502: Bad gateway");
 }
 
+static void assert_finding(const json_t *findings, const char *words)
+{
+    own_str char *all = json_dumps(findings, JSON_COMPACT);
+
+    if (words ? !strstr(all, words) : json_array_size(findings) != 0)
+        fail_msg("%s: '%s' is not what is found", all, words ? words : "nothing");
+}
+
+static void rules_that_are_too_wide_are_found(void **state)
+{
+    own_json json_t *findings = json_array();
+    own_json json_t *ours =
+        parse("[{\"verbs\": [\"create\", \"get\", \"list\", \"watch\", \"delete\"], \"apiGroups\": "
+              "[\"batch\"], \"resources\": [\"jobs\"]}, {\"verbs\": [\"create\"], \"apiGroups\": "
+              "[\"\"], \"resources\": [\"secrets\"]}]");
+    own_json json_t *reads = parse("[{\"verbs\": [\"get\"], \"apiGroups\": [\"\"], "
+                                   "\"resources\": [\"pods\", \"secrets\"]}]");
+    own_json json_t *admin =
+        parse("[{\"verbs\": [\"*\"], \"apiGroups\": [\"*\"], \"resources\": [\"*\"]}]");
+
+    (void)state;
+    audit_rules(ours, "n", findings);
+    assert_finding(findings, NULL);
+    audit_rules(reads, "n", findings);
+    assert_finding(findings, "reading the namespace's secrets");
+    audit_rules(admin, "kube-system", findings);
+    assert_finding(findings, "in namespace kube-system: every verb");
+}
+
+static void open_dashboards_are_found(void **state)
+{
+    own_json json_t *findings = json_array();
+    own_json json_t *closed =
+        parse("{\"metadata\": {\"name\": \"kubernetes-dashboard\", \"namespace\": \"d\"}, "
+              "\"spec\": {\"type\": \"ClusterIP\", \"ports\": [{\"port\": 443}]}}");
+    own_json json_t *open =
+        parse("{\"metadata\": {\"name\": \"kubernetes-dashboard\", \"namespace\": \"d\"}, "
+              "\"spec\": {\"type\": \"NodePort\", \"ports\": [{\"port\": 80}]}}");
+    own_json json_t *other = parse("{\"metadata\": {\"name\": \"web\", \"namespace\": \"d\"}, "
+                                   "\"spec\": {\"ports\": [{\"port\": 80}]}}");
+    own_json json_t *pod =
+        parse("{\"metadata\": {\"name\": \"dashboard-1\", \"namespace\": \"d\"}, \"spec\": "
+              "{\"containers\": [{\"args\": [\"--enable-skip-login\"]}]}}");
+
+    (void)state;
+    audit_service(findings, closed);
+    audit_service(findings, other);
+    assert_finding(findings, NULL);
+    audit_service(findings, open);
+    assert_finding(findings, "(NodePort)");
+    assert_finding(findings, "without TLS at port 80");
+    audit_pod(findings, pod);
+    assert_finding(findings, "lets in whoever asks: --enable-skip-login");
+}
+
 /* ---- what a pod is made of ------------------------------------------------------------------- */
 
 static struct order order_for(const char *container)
@@ -316,6 +371,8 @@ int main(void)
         cmocka_unit_test(a_pod_asks_for_the_sum_of_its_containers),
         cmocka_unit_test(models_are_read_from_labels),
         cmocka_unit_test(answers_are_typed),
+        cmocka_unit_test(rules_that_are_too_wide_are_found),
+        cmocka_unit_test(open_dashboards_are_found),
         cmocka_unit_test(a_pod_meets_the_restricted_standard),
         cmocka_unit_test(an_image_may_bring_the_agent),
         cmocka_unit_test(the_secret_is_the_jobs_own),

@@ -544,9 +544,12 @@ static void put_log(struct kubernetes *kube, const char *pod, int64_t deadline, 
     own_call struct call call = {
         .method = "GET", .path = path, .accept = "*/*", .wants_text = true
     };
+    struct err why = ERR_INIT;
 
-    if (client_call(kube->client, &call, deadline, NULL) == 0)
+    if (client_call(kube->client, &call, deadline, &why) == 0)
         buf_printf(out, "%s\n", buf_text(&call.text));
+    else
+        buf_printf(out, "no log: %s\n", why.text);
 }
 
 static int diagnose(void *self, const char *name, int64_t deadline_mono_ms, struct buf *out,

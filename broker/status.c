@@ -68,6 +68,7 @@ static json_t *head_json(struct broker *broker, struct site *site)
     struct site_health health;
     char ends[80];
     json_t *answer;
+    int calls, most;
 
     site_health(site, &health);
     credential_words(offer->probe.credential_end_ms, ends, sizeof ends);
@@ -83,6 +84,10 @@ static json_t *head_json(struct broker *broker, struct site *site)
         time_or_null(offer->probed_ms), "credential_end",
         time_or_null(offer->probe.credential_end_ms));
     site_offer_put(site, offer);
+    if (site_calls(site, &calls, &most)) {
+        json_object_set_new(answer, "calls_minute", json_integer(calls));
+        json_object_set_new(answer, "calls_minute_most", json_integer(most));
+    }
     return answer;
 }
 

@@ -363,6 +363,10 @@ static void set_defaults(struct site_conf *conf, const json_t *value)
         conf->shared_directories = xcalloc(2, sizeof *conf->shared_directories);
         conf->shared_directories[0] = xstrdup("/"); /* this machine */
     }
+    if (is_near(conf->type) && !local && !json_object_get(value, "calls")) {
+        conf->calls_per_second = 2; /* commands on a login node */
+        conf->calls_burst = 20;
+    }
     if (local && !json_object_get(value, "boot_deadline"))
         conf->boot_deadline_ms = (int64_t)MINUTE_MS;
     if (local && !json_object_get(value, "probe"))

@@ -58,6 +58,7 @@ int remote_open(struct remote *remote, const struct site_conf *conf, const char 
                 struct err *err)
 {
     remote->conf = conf;
+    pace_init(&remote->pace, conf->calls_per_second, conf->calls_burst, clock_mono_ms());
     remote->local_dir = xstrdup(dir);
     return read_ssh(remote, conf, err) < 0 ? -1 : read_rest(remote, conf, err);
 }
@@ -65,6 +66,7 @@ int remote_open(struct remote *remote, const struct site_conf *conf, const char 
 void remote_close(struct remote *remote)
 {
     ssh_free(remote->ssh);
+    pace_fini(&remote->pace);
     free(remote->dir_wanted);
     free(remote->dir);
     free(remote->agent);
@@ -136,6 +138,26 @@ static void trim_end(struct buf *buf)
         buf->data[--buf->length] = '\0';
 }
 
+void remote_calls(struct remote *remote, int *last_minute, int *most)
+{
+    *last_minute = pace_minute(&remote->pace, clock_mono_ms());
+    *most = (int)(remote->conf->calls_per_second * PACE_SECONDS) + remote->conf->calls_burst;
+}
+
+static int wait_turn(struct remote *remote, int64_t deadline_mono_ms, struct err *err)
+{
+    for (;;) {
+        int64_t now = clock_mono_ms(), wait = pace_take(&remote->pace, now);
+
+        if (wait == 0)
+            return 0;
+        if (now + wait > deadline_mono_ms)
+            return err_set(err, FAULT_THROTTLED, "%s: more commands than `calls` allows",
+                           ssh_name(remote->ssh));
+        clock_sleep_ms(wait);
+    }
+}
+
 int remote_run(struct remote *remote, const char *script, struct buf *out, int64_t deadline_mono_ms,
                struct err *err)
 {
@@ -149,7 +171,8 @@ int remote_run(struct remote *remote, const char *script, struct buf *out, int64
         buf_puts(&full, ":$PATH; export PATH\n");
     }
     buf_puts(&full, script);
-    if (ssh_run(remote->ssh, buf_text(&full), out, &errors, deadline_mono_ms, &status, err) < 0)
+    if (wait_turn(remote, deadline_mono_ms, err) < 0 ||
+        ssh_run(remote->ssh, buf_text(&full), out, &errors, deadline_mono_ms, &status, err) < 0)
         return -1;
     if (status == 0)
         return 0;

@@ -8,6 +8,7 @@
 #define SPILLWAY_SITES_REMOTE_H
 
 #include "conf/site.h"
+#include "net/pace.h"
 #include "net/ssh.h"
 #include "spillway/site_driver.h"
 
@@ -16,6 +17,7 @@
 
 struct remote {
     const struct site_conf *conf;
+    struct pace pace; /* of commands */
     struct ssh *ssh;
     char *dir_wanted; /* as configured; NULL: .spillway in the home directory */
     char *dir;        /* absolute; NULL until remote_ready() */
@@ -36,7 +38,9 @@ void remote_close(struct remote *remote);
 
 /* 'TEXT', so that sh takes it for one word whatever is in it. */
 void put_quoted(struct buf *out, const char *text);
-/* Run a script; a status that is not 0 is a fault, typed by what it printed. */
+/* Commands of the last minute, and the most that `calls:` allows. */
+void remote_calls(struct remote *remote, int *last_minute, int *most);
+/* Run a script, no sooner than `calls:` allows; a status that is not 0 is a fault, typed by what it printed. */
 int remote_run(struct remote *remote, const char *script, struct buf *out, int64_t deadline_mono_ms,
                struct err *err);
 /* Folders made, the agent copied when this version is not there yet, the tunnel open where one is

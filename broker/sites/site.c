@@ -167,6 +167,14 @@ const struct site_driver *site_traits(const struct site *site)
     return site->driver;
 }
 
+bool site_calls(struct site *site, int *last_minute, int *most)
+{
+    if (!site->driver->calls)
+        return false;
+    site->driver->calls(site->self, last_minute, most);
+    return true;
+}
+
 int site_watch_fd(struct site *site)
 {
     return site->driver->watch_fd ? site->driver->watch_fd(site->self) : -1;

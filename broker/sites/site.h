@@ -45,6 +45,8 @@ const struct site_driver *site_traits(const struct site *site);
 /* What it can do with the site's own queue, and its object; NULL: the site has none.  Called on the
  * site's thread. */
 const struct site_home *site_home(const struct site *site, void **self);
+/* Calls of the last minute and the most that there may be; false: this kind of site counts none. */
+bool site_calls(struct site *site, int *last_minute, int *most);
 /* The driver's watch descriptor, or -1. */
 int site_watch_fd(struct site *site);
 

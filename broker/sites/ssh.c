@@ -246,6 +246,11 @@ static int host_destroy(void *self, const char *name, int64_t deadline_mono_ms, 
     return remote_run(&host->remote, buf_text(&script), &out, deadline_mono_ms, err);
 }
 
+static void host_calls(void *self, int *last_minute, int *most)
+{
+    remote_calls(&((struct host *)self)->remote, last_minute, most);
+}
+
 static int host_watch_fd(void *self)
 {
     return ssh_watch_fd(((struct host *)self)->remote.ssh);
@@ -263,4 +268,5 @@ const struct site_driver ssh_driver = {
     .diagnose = host_diagnose,
     .destroy = host_destroy,
     .watch_fd = host_watch_fd,
+    .calls = host_calls,
 };

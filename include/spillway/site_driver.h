@@ -78,6 +78,7 @@ struct resource {
     enum fault fault;   /* of a failed one: what kind, where the site says; else FAULT_NONE */
     enum reason reason; /* of a failed one: what that is to its jobs, where it says; else NONE */
     int64_t created_ms;
+    int64_t start_ms; /* of a booting one: when the site expects it to start; 0: it does not say */
 };
 struct resources_list {
     struct resource *list;
@@ -126,6 +127,9 @@ struct site_driver {
     /* What an operator should know of how safe the account and the site are: sentences, added to the
      * array.  NULL: nothing can be said. */
     int (*audit)(void *self, int64_t deadline_mono_ms, json_t *findings, struct err *err);
+    /* How often the site was asked in the last minute, and how often it may be, in calls or commands.
+     * Any thread may ask.  NULL: not counted. */
+    void (*calls)(void *self, int *last_minute, int *most);
     /* The queue that its users fill without us.  NULL: it has none. */
     const struct site_home *home;
 };

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/parse.h"
 #include "sites/remote.h"
 #include "sites/slurm/home.h"
 #include "sites/slurm/text.h"
@@ -131,7 +132,7 @@ struct survey {
 
 static void put_squeue(struct buf *script)
 {
-    buf_printf(script, "SLURM_TIME_FORMAT=%%s timeout %d squeue -h -u \"$(id -un)\" -o '%s' || ",
+    buf_printf(script, "SLURM_TIME_FORMAT=%%s timeout %d squeue -h -r -u \"$(id -un)\" -o '%s' || ",
                COMMAND_S, SLURM_QUEUE_FORMAT);
     buf_puts(script, "exit $?\n");
 }
@@ -412,13 +413,12 @@ static void put_option(struct buf *script, const char *option, const char *value
     put_quoted(script, value);
 }
 
-/* The job's own words stay out of its arguments: the payload lies in $W, for its owner alone. */
-static void put_sbatch(const struct slurm *slurm, const struct pilot *pilot,
-                       const struct order *order, struct buf *script)
+static void put_sbatch(const struct slurm *slurm, const struct pilot *pilot, const char *name,
+                       const char *broker, struct buf *script)
 {
     buf_printf(script, "timeout %d sbatch --parsable --no-requeue --nodes=1 --ntasks=1", COMMAND_S);
-    put_option(script, "--job-name", order->name);
-    put_option(script, "--comment", order->broker);
+    put_option(script, "--job-name", name);
+    put_option(script, "--comment", broker);
     put_option(script, "--partition", pilot->partition);
     put_option(script, "--account", slurm->account);
     put_option(script, "--qos", slurm->qos);
@@ -431,9 +431,35 @@ static void put_sbatch(const struct slurm *slurm, const struct pilot *pilot,
     /* Told a minute before the limit, an agent still says what became of its work. */
     if (pilot->minutes > 2)
         buf_puts(script, " --signal=B:TERM@60");
+}
+
+/* The job's own words stay out of its arguments: the payload lies in $W, for its owner alone. */
+static void put_one(const struct slurm *slurm, const struct pilot *pilot, const struct order *order,
+                    struct buf *script)
+{
+    put_sbatch(slurm, pilot, order->name, order->broker, script);
     buf_puts(script, " --output=\"$W/agent.log\" --chdir=\"$W\" --wrap=\"exec '");
     buf_puts(script, slurm->remote.agent_there);
     buf_puts(script, "' --boot '$W/boot.json'\" || { status=$?; rm -rf \"$W\"; exit $status; }\n");
+}
+
+/* Shell lines that leave in $queue "ID NAME" of our jobs, the members of arrays by their workers'
+ * names. */
+static void put_names(struct buf *script)
+{
+    buf_printf(script,
+               "names() {\n"
+               "    lines=$(timeout %d squeue -h -r -u \"$(id -un)\" -o '%%i|%%j') || return $?\n"
+               "    queue=$(printf '%%s\\n' \"$lines\" | awk -F '|' '{\n"
+               "        name = $2\n"
+               "        if (name ~ /[0-9][+]$/ && split($1, id, \"_\") == 2) {\n"
+               "            sub(/[+]$/, \"\", name)\n"
+               "            match(name, /[0-9]+$/)\n"
+               "            name = substr(name, 1, RSTART - 1) (substr(name, RSTART) + id[2])\n"
+               "        }\n"
+               "        print $1, name\n"
+               "    }')\n}\n",
+               COMMAND_S);
 }
 
 static const struct pilot *pilot_find(const struct slurm *slurm, const char *name)
@@ -444,12 +470,9 @@ static const struct pilot *pilot_find(const struct slurm *slurm, const char *nam
     return NULL;
 }
 
-static int slurm_create(void *self, const struct order *order, struct err *err)
+static int make_boot(struct slurm *slurm, const struct order *order, char **boot, struct err *err)
 {
-    struct slurm *slurm = self;
     const struct pilot *pilot = pilot_find(slurm, order->shape);
-    own_buf struct buf script = BUF_INIT(0), out = BUF_INIT(65536);
-    own_str char *boot = NULL;
     struct shape shape;
     int rc;
 
@@ -457,31 +480,152 @@ static int slurm_create(void *self, const struct order *order, struct err *err)
         return err_set(err, FAULT_NO_CAPACITY, "no node offers the shape %s any more",
                        order->shape);
     shape = shape_of(pilot, slurm->remote.conf);
-    rc = remote_boot(&slurm->remote, order, &shape, order->deadline_mono_ms, &boot, err);
+    rc = remote_boot(&slurm->remote, order, &shape, order->deadline_mono_ms, boot, err);
     free(shape.name);
     free(shape.gpu_model);
-    if (rc < 0)
+    return rc;
+}
+
+static int slurm_create(void *self, const struct order *order, struct err *err)
+{
+    struct slurm *slurm = self;
+    own_buf struct buf script = BUF_INIT(0), out = BUF_INIT(65536);
+    own_str char *boot = NULL;
+
+    if (make_boot(slurm, order, &boot, err) < 0)
         return -1;
     /* One that an earlier call has made is found by its name. */
+    put_names(&script);
     buf_printf(&script,
-               "jobs=$(timeout %d squeue -h -u \"$(id -un)\" -n '%s' -o %%i) || exit $?\n"
-               "test -z \"$jobs\" || exit 0\n",
-               COMMAND_S, order->name);
+               "names || exit $?\n"
+               "! printf '%%s\\n' \"$queue\" | grep -q ' %s$' || exit 0\n",
+               order->name);
     remote_put_boot(&slurm->remote, order->name, boot, &script);
-    put_sbatch(slurm, pilot, order, &script);
+    put_one(slurm, pilot_find(slurm, order->shape), order, &script);
     return remote_run(&slurm->remote, buf_text(&script), &out, order->deadline_mono_ms, err);
+}
+
+/* ---- many at once
+ * ---------------------------------------------------------------------------------
+ */
+
+#define MEMBER_MOST 1000 /* MaxArraySize is 1001 where nobody has set it */
+
+/* Those of one shape, one `sbatch --array` for all. */
+struct flock {
+    const struct order *orders[SITE_CREATES_MOST];
+    struct err *errs[SITE_CREATES_MOST];
+    size_t count;
+    int64_t base; /* the worker's number that is member 0 */
+    size_t prefix;
+};
+
+static bool joins(const struct flock *flock, const struct order *order)
+{
+    const struct order *first = flock->orders[0];
+    size_t prefix;
+    int64_t number = slurm_name_number(order->name, &prefix);
+
+    return strcmp(order->shape, first->shape) == 0 && strcmp(order->broker, first->broker) == 0 &&
+           prefix == flock->prefix && strncmp(order->name, first->name, prefix) == 0 &&
+           number >= flock->base && number - flock->base <= MEMBER_MOST;
+}
+
+/* Member by member into "$@" and $members, but for those that an earlier call has made. */
+static int put_members(struct slurm *slurm, const struct flock *flock, struct buf *script,
+                       struct err *err)
+{
+    put_names(script);
+    buf_puts(script, "names || exit $?\nhave=$(printf '%s\\n' \"$queue\" | sed 's/.* //')\n"
+                     "members=\nset --\n");
+    for (size_t i = 0; i < flock->count; i++) {
+        const struct order *order = flock->orders[i];
+        own_str char *boot = NULL;
+        size_t prefix;
+
+        if (make_boot(slurm, order, &boot, err) < 0)
+            return -1;
+        buf_printf(script, "if ! printf '%%s\\n' \"$have\" | grep -qx '%s'; then\n", order->name);
+        remote_put_boot(&slurm->remote, order->name, boot, script);
+        buf_printf(script, "set -- \"$@\" \"$W\"\nmembers=$members,%lld\nfi\n",
+                   (long long)(slurm_name_number(order->name, &prefix) - flock->base));
+    }
+    buf_puts(script, "test -n \"$members\" || exit 0\n");
+    return 0;
+}
+
+static int make_flock(struct slurm *slurm, const struct flock *flock, struct err *err)
+{
+    const struct order *first = flock->orders[0];
+    own_buf struct buf script = BUF_INIT(0), out = BUF_INIT(65536);
+    own_str char *name =
+        xasprintf("%.*s%lld+", (int)flock->prefix, first->name, (long long)flock->base);
+
+    if (put_members(slurm, flock, &script, err) < 0)
+        return -1;
+    /* Each finds its folder by its number in the array. */
+    buf_puts(&script, "workers=${W%/*}\n");
+    put_sbatch(slurm, pilot_find(slurm, first->shape), name, first->broker, &script);
+    buf_printf(&script,
+               " --array=\"${members#,}\" --output=/dev/null --chdir=\"$workers\" --wrap=\""
+               "W='$workers'/%.*s\\$((%lld + SLURM_ARRAY_TASK_ID)) && cd \\\"\\$W\\\" && exec '%s' "
+               "--boot \\\"\\$W/boot.json\\\" >\\\"\\$W/agent.log\\\" 2>&1\""
+               " || { status=$?; rm -rf \"$@\"; exit $status; }\n",
+               (int)flock->prefix, first->name, (long long)flock->base, slurm->remote.agent_there);
+    return remote_run(&slurm->remote, buf_text(&script), &out, first->deadline_mono_ms, err);
+}
+
+static void finish_flock(struct slurm *slurm, struct flock *flock)
+{
+    struct err err = ERR_INIT;
+    int rc = flock->count == 1 ? slurm_create(slurm, flock->orders[0], &err)
+                               : make_flock(slurm, flock, &err);
+
+    for (size_t i = 0; rc < 0 && i < flock->count; i++)
+        *flock->errs[i] = err;
+}
+
+static void slurm_create_many(void *self, const struct order *orders, size_t count,
+                              struct err *errs)
+{
+    bool done[SITE_CREATES_MOST] = { false };
+
+    for (size_t i = 0; i < count; i++) {
+        struct flock flock = { .count = 0 };
+
+        if (done[i])
+            continue;
+        flock.orders[0] = &orders[i];
+        flock.base = slurm_name_number(orders[i].name, &flock.prefix);
+        for (size_t k = i; k < count; k++) {
+            if (done[k] || (k != i && (flock.base < 0 || !joins(&flock, &orders[k]))))
+                continue;
+            done[k] = true;
+            flock.orders[flock.count] = &orders[k];
+            flock.errs[flock.count++] = &errs[k];
+        }
+        finish_flock(self, &flock);
+    }
 }
 
 static void list_job(const struct slurm_job *job, struct resources_list *out)
 {
     enum fault fault;
     enum instance_state state = slurm_state(job, &fault);
-    own_str char *words = job->reason[0] && strcmp(job->reason, "None") != 0
-                              ? xasprintf("job %s is %s (%s)", job->id, job->state, job->reason)
-                              : xasprintf("job %s is %s", job->id, job->state);
+    bool expected = state == INSTANCE_BOOTING && job->start_ms;
+    own_buf struct buf words = BUF_INIT(0);
+    char start[FORMAT_BYTES];
 
-    resource_add(out, job->id, job->name, state, words, job->submitted_ms);
+    buf_printf(&words, "job %s is %s", job->id, job->state);
+    if (job->reason[0] && strcmp(job->reason, "None") != 0)
+        buf_printf(&words, " (%s)", job->reason);
+    if (expected)
+        buf_printf(&words, "; Slurm expects to start it at %s",
+                   format_time(job->start_ms, start, sizeof start));
+    resource_add(out, job->id, job->name, state, buf_text(&words), job->submitted_ms);
     out->list[out->count - 1].fault = fault;
+    if (expected)
+        out->list[out->count - 1].start_ms = job->start_ms;
 }
 
 static bool listed(const struct resources_list *list, const char *name)
@@ -567,17 +711,24 @@ static int slurm_destroy(void *self, const char *name, int64_t deadline_mono_ms,
 
     if (!slurm->remote.dir && remote_ready(&slurm->remote, deadline_mono_ms, err) < 0)
         return -1;
+    put_names(&script);
     buf_printf(&script,
-               "jobs() { timeout %d squeue -h -u \"$me\" -n '%s' -o %%i; }\n"
-               "me=$(id -un)\nleft=$(jobs) || exit $?\n"
+               "look() {\n    names || exit $?\n"
+               "    left=$(printf '%%s\\n' \"$queue\" | sed -n 's/ %s$//p')\n}\n"
+               "look\n"
                "test -z \"$left\" || timeout %d scancel $left || exit $?\n"
                "for i in 1 2 3 4 5 6; do\n"
-               "    test -n \"$left\" || break\n    sleep 0.3\n    left=$(jobs) || exit $?\ndone\n"
+               "    test -n \"$left\" || break\n    sleep 0.3\n    look\ndone\n"
                "test -z \"$left\" || exit 0\ncd ",
-               COMMAND_S, name, COMMAND_S);
+               name, COMMAND_S);
     put_quoted(&script, slurm->remote.dir);
     buf_printf(&script, "/workers && rm -rf './%s'\n", name);
     return remote_run(&slurm->remote, buf_text(&script), &out, deadline_mono_ms, err);
+}
+
+static void slurm_calls(void *self, int *last_minute, int *most)
+{
+    remote_calls(&((struct slurm *)self)->remote, last_minute, most);
 }
 
 static int slurm_watch_fd(void *self)
@@ -592,10 +743,12 @@ const struct site_driver slurm_driver = {
     .close = slurm_close,
     .probe = slurm_probe,
     .create = slurm_create,
+    .create_many = slurm_create_many,
     .list = slurm_list,
     .inspect = slurm_inspect,
     .diagnose = slurm_diagnose,
     .destroy = slurm_destroy,
     .watch_fd = slurm_watch_fd,
+    .calls = slurm_calls,
     .home = &slurm_home,
 };

@@ -208,9 +208,37 @@ static bool next_part(const char **at, char *out, size_t size)
     return true;
 }
 
+int64_t slurm_name_number(const char *name, size_t *prefix)
+{
+    size_t at = strlen(name);
+    int64_t number;
+
+    while (at && name[at - 1] >= '0' && name[at - 1] <= '9')
+        at--;
+    *prefix = at;
+    return parse_i64(name + at, 0, INT32_MAX, &number, NULL) == 0 ? number : -1;
+}
+
+void slurm_member_name(char *name, size_t size, const char *id)
+{
+    const char *member = strchr(id, '_');
+    size_t length = strlen(name), prefix;
+    int64_t base, index;
+
+    if (!length || name[length - 1] != '+' || !member ||
+        parse_i64(member + 1, 0, INT32_MAX, &index, NULL) < 0)
+        return;
+    name[length - 1] = '\0';
+    base = slurm_name_number(name, &prefix);
+    if (base < 0)
+        name[length - 1] = '+';
+    else
+        snprintf(name + prefix, size - prefix, "%lld", (long long)(base + index));
+}
+
 bool slurm_job_read(const char *line, struct slurm_job *out)
 {
-    char submitted[32], cpus[16], gres[512];
+    char submitted[32], start[32], cpus[16], gres[512];
     int64_t seconds = 0, count = 0;
 
     memset(out, 0, sizeof *out);
@@ -220,7 +248,13 @@ bool slurm_job_read(const char *line, struct slurm_job *out)
         !next_part(&line, gres, sizeof gres) || !next_part(&line, out->name, sizeof out->name) ||
         !next_part(&line, out->comment, sizeof out->comment))
         return false;
-    next_part(&line, out->reason, sizeof out->reason);
+    if (next_part(&line, out->reason, sizeof out->reason)) {
+        next_part(&line, start, sizeof start);
+        if (parse_i64(start, 0, INT64_MAX / 1000, &seconds, NULL) == 0)
+            out->start_ms = seconds * 1000;
+        seconds = 0;
+    }
+    slurm_member_name(out->name, sizeof out->name, out->id);
     if (parse_i64(submitted, 0, INT64_MAX / 1000, &seconds, NULL) == 0)
         out->submitted_ms = seconds * 1000;
     if (parse_i64(cpus, 0, 1 << 20, &count, NULL) == 0)

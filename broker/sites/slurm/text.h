@@ -39,11 +39,18 @@ struct slurm_partition {
 struct slurm_job {
     char id[64], state[32], reason[128], name[128], comment[128];
     int64_t submitted_ms;
+    int64_t start_ms; /* when it began, or is expected to; 0: Slurm does not say */
     int cpus;
     struct slurm_gpus gpus[GPU_TYPES_MOST];
     int gpu_types;
 };
-#define SLURM_QUEUE_FORMAT "%i|%T|%V|%C|%b|%j|%k|%r"
+#define SLURM_QUEUE_FORMAT "%i|%T|%V|%C|%b|%j|%k|%r|%S"
+
+/* Pilots of one array are called "spillway-1a2b3c4d-7+": member 3 of it is worker
+ * "spillway-1a2b3c4d-10".  `id` is squeue's, "12_3"; any other name is left alone. */
+void slurm_member_name(char *name, size_t size, const char *id);
+/* The number at the end of a worker's name, and where it begins; -1: it has none. */
+int64_t slurm_name_number(const char *name, size_t *prefix);
 
 /* False: not such a line. */
 bool slurm_node_read(const char *line, struct slurm_node *out);

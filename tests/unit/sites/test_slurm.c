@@ -141,6 +141,37 @@ static void a_job_is_read_and_judged(void **state)
     assert_false(slurm_job_read("", &job));
 }
 
+static void members_of_an_array_are_workers(void **state)
+{
+    static const struct {
+        const char *name, *id, *is;
+    } cases[] = {
+        { "spillway-1a2b3c4d-7+", "12_3", "spillway-1a2b3c4d-10" },
+        { "spillway-1a2b3c4d-7+", "12_0", "spillway-1a2b3c4d-7" },
+        { "spillway-1a2b3c4d-7", "12", "spillway-1a2b3c4d-7" },
+        { "spillway-1a2b3c4d-7+", "12", "spillway-1a2b3c4d-7+" },
+        { "spillway-1a2b3c4d-7+", "12_[0-3]", "spillway-1a2b3c4d-7+" },
+        { "mine+", "12_3", "mine+" },
+        { "", "12_3", "" },
+    };
+    struct slurm_job job;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%s", cases[i].name);
+        slurm_member_name(name, sizeof name, cases[i].id);
+        assert_string_equal(name, cases[i].is);
+    }
+    assert_true(slurm_job_read(
+        "12_4|PENDING|1790000000|1|N/A|spillway-1a2b3c4d-9+|u|Priority|1790000600", &job));
+    assert_string_equal(job.name, "spillway-1a2b3c4d-13");
+    assert_int_equal(job.start_ms, 1790000600000);
+    assert_true(slurm_job_read("12|PENDING|1790000000|1|N/A|x|u|Priority|N/A", &job));
+    assert_int_equal(job.start_ms, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +180,7 @@ int main(void)
         cmocka_unit_test(gpus_are_counted_by_type),
         cmocka_unit_test(a_partition_is_read),
         cmocka_unit_test(a_job_is_read_and_judged),
+        cmocka_unit_test(members_of_an_array_are_workers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

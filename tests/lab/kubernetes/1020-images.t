@@ -58,7 +58,6 @@ is "is the reason" "$(field "$missing" reason)" image
 like "which names it" "$(field "$missing" detail)" '127.0.0.1:5000/none:1'
 is "and no retry of the user's" "$(field "$missing" user_retries_used)" 0
 kill $registry_pid
-ok "nothing is left" nothing_is_left
 
 broker_stop
 conf "agent_image: lab.invalid/spillway-agent:1"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1060-node.t - a node is drained, its kubelet is silent, and it is lost with all that ran there
 # run: limit 500
+# long
 . "${0%/*}/lab.sh"
 conf
 start

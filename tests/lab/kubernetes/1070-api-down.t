@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1070-api-down.t - the API server is away, and comes back with a history that begins anew (410)
 # run: limit 400
+# long
 . "${0%/*}/lab.sh"
 conf
 start

@@ -91,6 +91,10 @@ leave_lab() {
     clean_up
 }
 
+# Tests that take minutes say so in their head; LAB_LONG=1 runs them too.
+if grep -q '^# long$' "$0" && test -z "${LAB_LONG:-}"; then
+    skip_all "takes minutes; LAB_LONG=1 runs it"
+fi
 for part in etcd apiserver controllers scheduler containerd kubelet; do
     lab start-part $part
 done

@@ -147,10 +147,22 @@ def config_map(namespace, name):
     return call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
 
 
+def secret(namespace, name):
+    """One that is still to come is waited for, as a kubelet does."""
+    for _ in range(200):
+        try:
+            return call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        except Refused as fault:
+            if fault.status != 404:
+                raise
+        time.sleep(0.3)
+    raise ValueError(f"secret {name} did not come")
+
+
 def keys_of(namespace, kind, source, name):
     """File name -> content of a secret or config map, as its `items` pick them."""
     plain = kind == "configmaps"
-    found = config_map(namespace, name) if plain else call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+    found = config_map(namespace, name) if plain else secret(namespace, name)
     data = {key: text.encode() if plain else base64.b64decode(text) for key, text in (found.get("data") or {}).items()}
     data.update({key: base64.b64decode(text) for key, text in (found.get("binaryData") or {}).items()})
     items = source.get("items") or [{"key": key, "path": key} for key in data]
@@ -189,7 +201,9 @@ class Pod:
             elif "projected" in volume:
                 for source in volume["projected"]["sources"]:
                     kind = "secret" if "secret" in source else "configMap"
-                    write_files(folder, keys_of(self.namespace, kind.lower() + "s", source[kind], source[kind]["name"]))
+                    picked = {"defaultMode": volume["projected"].get("defaultMode", 0o644), **source[kind]}
+                    write_files(folder, keys_of(self.namespace, "secrets" if kind == "secret" else "configmaps", picked,
+                                                source[kind]["name"]))
             elif "emptyDir" in volume:
                 os.chmod(folder, 0o777)
             else:

@@ -43,6 +43,8 @@ struct dispatch {
     int64_t tick_mono_ms, agents_mono_ms, save_mono_ms, decide_wall_ms, pass_mono_us;
     int64_t *changed_workers;
     size_t changed_count;
+    int64_t *joined; /* workers whose agents joined in this round */
+    size_t joined_count;
 };
 
 struct dispatch *dispatch_new(const struct dispatch_options *options)
@@ -79,6 +81,7 @@ void dispatch_free(struct dispatch *d)
     sched_free(d->sched);
     leases_free(d->leases);
     free(d->changed_workers);
+    free(d->joined);
     pthread_cond_destroy(&d->wake);
     pthread_mutex_destroy(&d->lock);
     free(d);
@@ -161,6 +164,12 @@ static void set_time(struct queue *queue)
     queue->time.now_mono_ms = clock_mono_ms();
 }
 
+static void note_joined(struct dispatch *d, int64_t worker)
+{
+    d->joined = xrealloc(d->joined, (d->joined_count + 1) * sizeof *d->joined);
+    d->joined[d->joined_count++] = worker;
+}
+
 /* Before the change is applied: what a task's end, or a worker's join, teaches. */
 static void learn(struct dispatch *d, const struct change *change)
 {
@@ -184,6 +193,8 @@ static void learn(struct dispatch *d, const struct change *change)
 
         if (worker && !worker->joined_ms && change->worker.joined_ms > worker->created_ms)
             world_booted(d->options.world, worker, change->worker.joined_ms - worker->created_ms);
+        if (worker && !worker->joined_ms && change->worker.joined_ms)
+            note_joined(d, worker->id);
     }
 }
 
@@ -277,16 +288,41 @@ static void set_worker(struct dispatch *d, int64_t worker, enum worker_state sta
         complain("a worker's state", &err);
 }
 
-static void poke_site(struct dispatch *d, const char *site)
+static struct reconcile *site_thread(struct dispatch *d, const char *site)
 {
     struct reconcile *reconcile;
 
     for (int i = 0; i < SCHED_SITES_MOST; i++)
         if ((reconcile = d->options.reconcile_of(d->options.arg, i)) &&
-            strcmp(reconcile_site(reconcile), site) == 0) {
-            reconcile_poke(reconcile);
-            return;
-        }
+            strcmp(reconcile_site(reconcile), site) == 0)
+            return reconcile;
+    return NULL;
+}
+
+static void poke_site(struct dispatch *d, const char *site)
+{
+    struct reconcile *reconcile = site_thread(d, site);
+
+    if (reconcile)
+        reconcile_poke(reconcile);
+}
+
+/* The site hears what its worker turned out to be. */
+static void judge_joined(struct dispatch *d, int64_t id)
+{
+    struct queue *queue = d->options.queue;
+    struct reconcile *reconcile = NULL;
+    struct qworker *worker;
+    struct err err = ERR_INIT;
+
+    pthread_mutex_lock(&queue->lock);
+    worker = queue_worker(queue, id);
+    reconcile = worker ? site_thread(d, worker->site) : NULL;
+    if (!reconcile || reconcile_joined(reconcile, worker, &err) == 0)
+        id = 0;
+    pthread_mutex_unlock(&queue->lock);
+    if (id)
+        set_worker(d, id, WORKER_DESTROYING, REASON_BOOT, err.text);
 }
 
 static struct losses losses_of(struct dispatch *d)
@@ -365,6 +401,9 @@ static void note_drained(struct dispatch *d)
 static void follow_workers(struct dispatch *d)
 {
     note_drained(d);
+    for (size_t i = 0; i < d->joined_count; i++)
+        judge_joined(d, d->joined[i]);
+    d->joined_count = 0;
     for (size_t i = 0; i < d->changed_count; i++)
         follow_worker(d, d->changed_workers[i]);
     d->changed_count = 0;

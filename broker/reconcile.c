@@ -52,11 +52,11 @@ struct reconcile {
     struct reconcile_options options;
     char *url, *pin;
     pthread_t thread;
-    pthread_mutex_t lock; /* makes, asks, stop */
+    pthread_mutex_t lock; /* makes, asks, stop, probe_now */
     pthread_cond_t answered;
     struct list makes, asks;
     uint64_t last_ask;
-    bool stop, look;
+    bool stop, look, probe_now;
     int wake;
     int64_t probe_mono_ms, list_mono_ms; /* next */
     struct map retries;                  /* worker id -> struct retry */
@@ -230,6 +230,22 @@ static void make_waiting(struct reconcile *r)
     }
 }
 
+int reconcile_joined(struct reconcile *r, struct qworker *worker, struct err *err)
+{
+    struct seen seen = { worker->gpus, worker->memory, worker->disk };
+    int rc = site_joined(r->options.site, worker->shape ? worker->shape : "", &seen, err);
+
+    if (rc < 0)
+        worker->state = WORKER_DESTROYING;
+    if (rc == SITE_JOINED_LESS) {
+        pthread_mutex_lock(&r->lock);
+        r->probe_now = true;
+        pthread_mutex_unlock(&r->lock);
+        reconcile_poke(r);
+    }
+    return rc < 0 ? -1 : 0;
+}
+
 /* ---- removing
  * ----------------------------------------------------------------------------------------- */
 
@@ -301,6 +317,14 @@ static size_t copy_rows(struct reconcile *r, struct row **out)
     }
     pthread_mutex_unlock(&queue->lock);
     return count;
+}
+
+static const struct row *row_find(const struct row *rows, size_t count, const char *name)
+{
+    for (size_t i = 0; name && i < count; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
 }
 
 /* The queue may lag behind the store by a moment: what neither knows is nobody's. */
@@ -385,6 +409,21 @@ static void check_row(struct reconcile *r, const struct row *row, const struct r
     }
 }
 
+/* What workers shared goes after the last of them. */
+static void drop_shared(struct reconcile *r, const struct resources_list *list)
+{
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; site_traits(r->options.site)->shares && i < list->count; i++) {
+        if (list->list[i].name)
+            continue;
+        if (site_destroy(r->options.site, NULL, clock_mono_ms() + CALL_MS, &err) < 0)
+            note_fault(r, 0, err.text);
+        r->look = true;
+        return;
+    }
+}
+
 /* Of what bears a worker's name, the first in the list says how it is. */
 static void compare(struct reconcile *r, const struct resources_list *list, int64_t listed_ms)
 {
@@ -397,7 +436,9 @@ static void compare(struct reconcile *r, const struct resources_list *list, int6
     for (size_t i = 0; i < list->count; i++) {
         struct resource *one = &list->list[i];
 
-        if (!one->name || !map_get_str(&by_row, one->name))
+        if (!one->name)
+            continue;
+        if (!map_get_str(&by_row, one->name))
             reap_stray(r, one);
         else if (!map_get_str(&by_resource, one->name))
             map_put_str(&by_resource, one->name, one);
@@ -406,6 +447,8 @@ static void compare(struct reconcile *r, const struct resources_list *list, int6
         check_row(r, &rows[i], map_get_str(&by_resource, rows[i].name), listed_ms);
     map_fini(&by_row);
     map_fini(&by_resource);
+    if (count == 0)
+        drop_shared(r, list);
 }
 
 static void forget_retries(struct reconcile *r)
@@ -466,38 +509,66 @@ static int probe(struct reconcile *r, struct err *err)
 /* ---- questions
  * ---------------------------------------------------------------------------------------------- */
 
-static int audit(struct reconcile *r, bool reap, json_t **out, struct err *err)
+/* So far; -1: not known, or nothing of ours. */
+static double cost_so_far(struct reconcile *r, const struct row *row,
+                          const struct resource *resource)
+{
+    double price = row ? site_conf_price(conf_of(r), row->shape) : -1;
+
+    if (price < 0 || strcmp(resource->kind, "worker") != 0 || resource->created_ms <= 0)
+        return -1;
+    return price * (double)(clock_wall_ms() - resource->created_ms) / 3600000;
+}
+
+static json_t *resource_json(struct reconcile *r, const struct row *row,
+                             const struct resource *resource, bool owned)
 {
     static const char *const states[] = { "booting", "active", "failed", "gone" };
+    double cost = cost_so_far(r, row, resource);
+    int64_t age = resource->created_ms > 0 ? clock_wall_ms() - resource->created_ms : -1;
+
+    return json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:o, s:b, s:o}", "kind", resource->kind, "id",
+                     resource->id, "worker", resource->name, "state", states[resource->state],
+                     "detail", resource->detail, "age_s",
+                     age >= 0 ? json_integer(age / 1000) : json_null(), "owned", owned, "cost",
+                     cost >= 0 ? json_real(cost) : json_null());
+}
+
+static int reap(struct reconcile *r, const struct resource *resource, struct err *err)
+{
+    return (resource->name || site_traits(r->options.site)->shares) &&
+           site_destroy(r->options.site, resource->name, clock_mono_ms() + CALL_MS, err) == 0;
+}
+
+static int audit(struct reconcile *r, bool reaping, json_t **out, struct err *err)
+{
     struct resources_list list = { .list = NULL };
-    json_t *resources = json_array(), *findings = json_array();
+    own_json json_t *resources = json_array(), *findings = json_array();
+    own_mem struct row *rows = NULL;
     int64_t reaped = 0;
+    size_t count;
 
     if (site_list(r->options.site, store_uuid(r->options.store), clock_mono_ms() + CALL_MS, &list,
                   err) < 0 ||
         site_audit(r->options.site, clock_mono_ms() + CALL_MS, findings, err) < 0) {
         resource_list_free(&list);
-        json_decref(resources);
-        json_decref(findings);
         return -1;
     }
+    count = copy_rows(r, &rows);
     for (size_t i = 0; i < list.count; i++) {
         const struct resource *resource = &list.list[i];
-        bool owned = resource->name && has_row(r, resource->name);
+        bool owned = resource->name ? has_row(r, resource->name)
+                                    : count > 0 && site_traits(r->options.site)->shares;
 
         json_array_append_new(
-            resources, json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:I, s:b}", "kind", resource->kind,
-                                 "id", resource->id, "worker", resource->name, "state",
-                                 states[resource->state], "detail", resource->detail, "age_s",
-                                 (json_int_t)((clock_wall_ms() - resource->created_ms) / 1000),
-                                 "owned", owned));
-        if (reap && !owned && resource->name &&
-            site_destroy(r->options.site, resource->name, clock_mono_ms() + CALL_MS, err) == 0)
-            reaped++;
+            resources, resource_json(r, row_find(rows, count, resource->name), resource, owned));
+        if (reaping && !owned)
+            reaped += reap(r, resource, err);
     }
     resource_list_free(&list);
-    *out = json_pack("{s:s, s:o, s:o, s:I}", "site", name_of(r), "resources", resources, "findings",
-                     findings, "reaped", (json_int_t)reaped);
+    *out = json_pack("{s:s, s:O, s:O, s:I, s:s?}", "site", name_of(r), "resources", resources,
+                     "findings", findings, "reaped", (json_int_t)reaped, "currency",
+                     conf_of(r)->currency);
     return 0;
 }
 
@@ -663,6 +734,17 @@ static bool stopping(struct reconcile *r)
     return stop;
 }
 
+static bool probe_due(struct reconcile *r)
+{
+    bool now;
+
+    pthread_mutex_lock(&r->lock);
+    now = r->probe_now;
+    r->probe_now = false;
+    pthread_mutex_unlock(&r->lock);
+    return now || clock_mono_ms() >= r->probe_mono_ms;
+}
+
 static void *run(void *arg)
 {
     struct reconcile *r = arg;
@@ -677,7 +759,7 @@ static void *run(void *arg)
         answer_asks(r);
         if (seen || clock_mono_ms() >= r->list_mono_ms || (!r->look && has_leaving(r)))
             look(r);
-        if (clock_mono_ms() >= r->probe_mono_ms && probe(r, &err) < 0)
+        if (probe_due(r) && probe(r, &err) < 0)
             note_fault(r, 0, err.text);
     }
     return NULL;

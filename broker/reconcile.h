@@ -36,10 +36,16 @@ struct make {
 void reconcile_make(struct reconcile *reconcile, const struct make *make);
 /* Something about its workers changed: look. */
 void reconcile_poke(struct reconcile *reconcile);
+/* An agent joined: its site learns what the worker turned out to be.  -1: one without the GPUs that
+ * its shape promises would serve nobody who asked for it, and another would be made in its place, for
+ * ever; it is marked as going, so that nothing is leased to it before that is committed.  With the
+ * queue's lock held. */
+int reconcile_joined(struct reconcile *reconcile, struct qworker *worker, struct err *err);
 /* Probe now, and wait for it up to the deadline. */
 int reconcile_probe(struct reconcile *reconcile, int64_t deadline_mono_ms, struct err *err);
 /* All that bears our mark there: {"resources": [{"kind", "id", "worker", "state", "age_s",
- * "owned"}…], "findings": ["a sentence on what is unsafe"…], "reaped": N}. */
+ * "owned", "cost"}…], "findings": ["a sentence on what is unsafe"…], "reaped": N}.  What workers share is
+ * owned while there are any; the cost is of a worker whose price is known, so far. */
 int reconcile_audit(struct reconcile *reconcile, bool reap, int64_t deadline_mono_ms, json_t **out,
                     struct err *err);
 

@@ -129,7 +129,37 @@ static int no_site(const char *name, struct err *err)
     return err_set(err, FAULT_NOT_FOUND, "no site '%.60s'; `spillway sites` lists them", name);
 }
 
-static void put_offer(struct site *site, json_t *answer)
+/* {"cores": what was decided and no probe has shown yet, ...} */
+static json_t *reserved_at(struct broker *broker, size_t place)
+{
+    const struct sched_snapshot *snapshot;
+    json_t *reserved = json_object();
+
+    pthread_mutex_lock(&broker->queue->lock);
+    snapshot = world_build(broker->world, broker->queue, NULL, clock_wall_ms());
+    for (size_t i = 0; place < snapshot->site_count && i < snapshot->sites[place].quota_count;
+         i++) {
+        const struct sched_quota *quota = &snapshot->sites[place].quotas[i];
+
+        /* Below the site's own lines stand those of what is lent, by the same names. */
+        if (!json_object_get(reserved, quota->name))
+            json_object_set_new(reserved, quota->name, json_integer(quota->reserved));
+    }
+    pthread_mutex_unlock(&broker->queue->lock);
+    return reserved;
+}
+
+static json_t *quota_json(const struct quota *quota, int64_t reserved)
+{
+    int64_t left = quota->limit - quota->ours - quota->others - reserved;
+
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "name", quota->name, "limit",
+                     (json_int_t)quota->limit, "ours", (json_int_t)quota->ours, "others",
+                     (json_int_t)quota->others, "reserved", (json_int_t)reserved, "free",
+                     quota->limit < 0 ? json_null() : json_integer(left > 0 ? left : 0));
+}
+
+static void put_offer(struct site *site, const json_t *reserved, json_t *answer)
 {
     struct site_offer *offer = site_offer(site);
     json_t *shapes = json_array(), *quotas = json_array(), *images = json_array();
@@ -148,19 +178,18 @@ static void put_offer(struct site *site, json_t *answer)
                               "closed_until", time_or_null(breaker_closed_until(&breaker)),
                               "closed_why", breaker.why[0] ? breaker.why : NULL));
     }
-    for (size_t i = 0; i < offer->probe.quota_count; i++) {
-        const struct quota *quota = &offer->probe.quotas[i];
-
-        json_array_append_new(quotas,
-                              json_pack("{s:s, s:I, s:I, s:I}", "name", quota->name, "limit",
-                                        (json_int_t)quota->limit, "ours", (json_int_t)quota->ours,
-                                        "others", (json_int_t)quota->others));
-    }
+    for (size_t i = 0; i < offer->probe.quota_count; i++)
+        json_array_append_new(
+            quotas,
+            quota_json(&offer->probe.quotas[i],
+                       json_integer_value(json_object_get(reserved, offer->probe.quotas[i].name))));
     for (size_t i = 0; offer->probe.images && offer->probe.images[i]; i++)
         json_array_append_new(images, json_string(offer->probe.images[i]));
     json_object_set_new(answer, "shapes", shapes);
     json_object_set_new(answer, "quota", quotas);
     json_object_set_new(answer, "images", images);
+    if (offer->probe.more)
+        json_object_set_new(answer, "more", json_deep_copy(offer->probe.more));
     site_offer_put(site, offer);
 }
 
@@ -176,6 +205,7 @@ static bool add_learned(void *arg, const char *key, const char *value)
 int broker_site_show(struct broker *broker, const char *name, json_t **out, struct err *err)
 {
     own_str char *prefix = xasprintf("boot/%s/", name);
+    own_json json_t *reserved = NULL;
     json_t *learned = json_object();
     struct site *site;
     size_t place;
@@ -185,7 +215,8 @@ int broker_site_show(struct broker *broker, const char *name, json_t **out, stru
     site = site_find(broker, name, &place);
     if (site) {
         *out = head_json(broker, site);
-        put_offer(site, *out);
+        reserved = reserved_at(broker, place);
+        put_offer(site, reserved, *out);
     } else {
         rc = 1;
         for (size_t i = 0; rc && i < broker->broken_count; i++)

@@ -348,9 +348,9 @@ static struct taken taken_at(struct queue *queue, const struct site_offer *offer
     return taken;
 }
 
-static int64_t part(enum sched_quota_kind kind, const struct room *room, int64_t workers)
+static int64_t part(const struct sched_quota *quota, const struct room *room, int64_t workers)
 {
-    switch (kind) {
+    switch (quota->kind) {
     case SCHED_QUOTA_CORES:
         return room->cpus;
     case SCHED_QUOTA_MEMORY:
@@ -359,6 +359,8 @@ static int64_t part(enum sched_quota_kind kind, const struct room *room, int64_t
         return room->disk;
     case SCHED_QUOTA_GPUS:
         return room->gpus;
+    case SCHED_QUOTA_OTHER:
+        return workers * quota->per_worker;
     default:
         return workers;
     }
@@ -373,7 +375,7 @@ static void add_limit(struct world *world, struct sched_quota *quotas, size_t *c
         return;
     *quota = (struct sched_quota){ .name = name, .kind = quota_kind(name), .limit = limit };
     quota->per_worker = 1;
-    quota->ours = part(quota->kind, &taken->all, taken->workers);
+    quota->ours = part(quota, &taken->all, taken->workers);
     quota->gpu_model = names_number(&world->names, model);
     ++*count;
 }
@@ -395,16 +397,19 @@ static void put_quotas(struct world *world, struct queue *queue, struct site *fr
         const struct quota *line = &offer->probe.quotas[i];
         struct sched_quota *quota = &quotas[count++];
 
-        *quota = (struct sched_quota){ .name = line->name, .kind = quota_kind(line->name) };
-        quota->per_worker = 1;
+        /* The offer may be replaced while the snapshot lives. */
+        *quota = (struct sched_quota){ .name = arena_strdup(&world->arena, line->name),
+                                       .kind = quota_kind(line->name) };
+        quota->per_worker = line->per_worker;
         quota->limit = line->limit;
-        quota->ours = line->ours - part(quota->kind, &freed, gone.workers);
+        quota->ours = line->ours - part(quota, &freed, gone.workers);
         if (quota->ours < 0)
             quota->ours = 0;
         quota->others = line->others;
-        quota->reserved = part(quota->kind, &taken.unseen, taken.unseen_workers);
+        quota->reserved = part(quota, &taken.unseen, taken.unseen_workers);
         if (strncmp(line->name, "gpus:", 5) == 0)
             quota->gpu_model = names_number(&world->names, line->name + 5);
+        count -= quota->kind == SCHED_QUOTA_OTHER && !line->per_worker; /* only to be shown */
     }
     add_limit(world, quotas, &count, "workers", conf->limits.workers, &taken, NULL);
     add_limit(world, quotas, &count, "cores", conf->limits.cores, &taken, NULL);
@@ -436,7 +441,10 @@ static void put_shapes(struct world *world, struct site *from, const struct site
         site_shape_breaker(from, shape->name, &breaker);
         site->shapes[i] = (struct sched_shape){
             .name = shape->name,
-            .room = { shape->cpus, shape->memory, shape->disk, shape->gpus },
+            .room = { shape->cpus, shape->memory_seen ? shape->memory_seen : shape->memory,
+                      shape->disk_seen ? shape->disk_seen : shape->disk, shape->gpus },
+            .quota_memory = shape->memory,
+            .quota_disk = shape->disk,
             .gpu_model = names_number(&world->names, shape->gpu_model),
             .gpu_memory = shape->gpu_memory,
             .price_hour = price >= 0 ? price : shape->price_hour,
@@ -533,10 +541,6 @@ static void put_site(struct world *world, struct queue *queue, struct site *from
         world->whole.gpus += site->shapes[i].room.gpus;
         site->shapes[i].name = arena_strdup(&world->arena, site->shapes[i].name);
     }
-    /* Quota names are the offer's: it may be replaced while the snapshot lives. */
-    for (size_t i = 0; i < site->quota_count; i++)
-        ((struct sched_quota *)site->quotas)[i].name =
-            arena_strdup(&world->arena, site->quotas[i].name);
     site_offer_put(from, offer);
 }
 

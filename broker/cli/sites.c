@@ -107,8 +107,9 @@ static void print_shapes(struct cli *cli, const json_t *shapes)
 }
 
 static const struct column quota_columns[] = {
-    { "QUOTA", false, false }, { "LIMIT", true, false }, { "OURS", true, false },
-    { "OTHERS", true, false }, { NULL, false, false },
+    { "QUOTA", false, false }, { "LIMIT", true, false },    { "OURS", true, false },
+    { "OTHERS", true, false }, { "RESERVED", true, false }, { "FREE", true, false },
+    { NULL, false, false },
 };
 
 /* A limit below 0 is none; memory is in bytes. */
@@ -117,7 +118,9 @@ static void put_figure(struct table *table, const json_t *row, const char *key)
     int64_t value = field_int(row, key);
     char text[SHORT_BYTES];
 
-    if (value < 0)
+    if (json_is_null(json_object_get(row, key)))
+        table_cell(table, NULL);
+    else if (value < 0)
         table_cell(table, strcmp(key, "limit") == 0 ? "none" : NULL);
     else if (strcmp(field_text(row, "name"), "memory") == 0)
         table_cell(table, short_bytes(value, text, sizeof text));
@@ -137,6 +140,34 @@ static void print_quotas(struct cli *cli, const json_t *quotas)
         put_figure(table, row, "limit");
         put_figure(table, row, "ours");
         put_figure(table, row, "others");
+        put_figure(table, row, "reserved");
+        put_figure(table, row, "free");
+    }
+    if (table_rows(table) == 0)
+        return;
+    putchar('\n');
+    table_print(table, &cli->term);
+}
+
+static const struct column image_columns[] = {
+    { "IMAGE", false, true },    { "ID", false, false },  { "VISIBILITY", false, false },
+    { "CREATED", false, false }, { "SIZE", true, false }, { NULL, false, false },
+};
+
+static void print_images(struct cli *cli, const json_t *images)
+{
+    own_table struct table *table = table_new(image_columns);
+    char text[SHORT_BYTES];
+    size_t i;
+    json_t *image;
+
+    json_array_foreach(images, i, image)
+    {
+        table_cell(table, field_text(image, "name"));
+        table_cell(table, field_text(image, "id"));
+        table_cell(table, field_text(image, "visibility"));
+        table_cellf(table, "%.10s", field_text(image, "created"));
+        table_cell(table, short_bytes(field_int(image, "size_bytes"), text, sizeof text));
     }
     if (table_rows(table) == 0)
         return;
@@ -153,6 +184,7 @@ static void print_site(struct cli *cli, const json_t *site)
     print_object(site);
     print_quotas(cli, json_object_get(site, "quota"));
     print_shapes(cli, json_object_get(site, "shapes"));
+    print_images(cli, json_object_get(json_object_get(site, "more"), "images"));
 }
 
 static int run_show(struct cli *cli, const struct args *args, struct err *err)
@@ -230,10 +262,20 @@ static const struct option audit_options[] = {
 };
 
 static const struct column audit_columns[] = {
-    { "KIND", false, false },  { "ID", false, false }, { "WORKER", false, false },
-    { "STATE", false, false }, { "AGE", true, false }, { "OWNED", false, false },
-    { "DETAIL", false, true }, { NULL, false, false },
+    { "KIND", false, false },  { "ID", false, false },    { "WORKER", false, false },
+    { "STATE", false, false }, { "AGE", true, false },    { "COST", true, false },
+    { "OWNED", false, false }, { "DETAIL", false, true }, { NULL, false, false },
 };
+
+static void put_cost(struct table *table, const json_t *one, const char *currency)
+{
+    const json_t *cost = json_object_get(one, "cost");
+
+    if (json_is_number(cost))
+        table_cellf(table, "%.2f %s", json_number_value(cost), currency);
+    else
+        table_cell(table, NULL);
+}
 
 static size_t print_audit(struct cli *cli, const json_t *answer)
 {
@@ -251,7 +293,10 @@ static size_t print_audit(struct cli *cli, const json_t *answer)
         table_cell(table, field_text(one, "id"));
         table_cell(table, field_text(one, "worker"));
         table_cell(table, field_text(one, "state"));
-        table_cell(table, short_span(field_int(one, "age_s") * 1000, text, sizeof text));
+        table_cell(table, json_is_null(json_object_get(one, "age_s"))
+                              ? NULL
+                              : short_span(field_int(one, "age_s") * 1000, text, sizeof text));
+        put_cost(table, one, field_text(answer, "currency"));
         table_cell_styled(table, owned ? "yes" : "NO", owned ? STYLE_PLAIN : STYLE_BAD);
         table_cell(table, field_text(one, "detail"));
     }

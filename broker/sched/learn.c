@@ -112,18 +112,20 @@ void breaker_success(struct breaker *breaker)
 
 bool breaker_allows(const struct breaker *breaker, int64_t now_ms)
 {
-    return breaker->open_until_ms == 0 || (now_ms >= breaker->open_until_ms && !breaker->probing);
+    return breaker->open_until_ms == 0 || now_ms >= breaker->open_until_ms;
 }
 
 void breaker_try(struct breaker *breaker, int64_t now_ms)
 {
-    if (breaker->open_until_ms && now_ms >= breaker->open_until_ms)
-        breaker->probing = true;
+    if (breaker->open_until_ms == 0 || now_ms < breaker->open_until_ms)
+        return;
+    breaker->probing = true;
+    breaker->open_until_ms = now_ms + BREAKER_MOST_MS;
 }
 
 int64_t breaker_closed_until(const struct breaker *breaker)
 {
-    return breaker->probing ? INT64_MAX : breaker->open_until_ms;
+    return breaker->open_until_ms;
 }
 
 int breaker_put(const struct breaker *breaker, struct buf *out)

@@ -35,7 +35,7 @@ struct breaker {
     int faults;            /* in a row */
     int opened;            /* times in a row; the exponent of the back-off */
     int64_t open_until_ms; /* 0: closed */
-    bool probing;          /* past open_until_ms, and one probe is under way */
+    bool probing;          /* one probe is under way, which open_until_ms gives time */
     int64_t last_ms;       /* of the last fault */
     char why[160];         /* its words */
 };
@@ -50,7 +50,8 @@ void breaker_success(struct breaker *breaker);
 bool breaker_allows(const struct breaker *breaker, int64_t now_ms);
 /* Something is being tried: of an open one, this is the probe. */
 void breaker_try(struct breaker *breaker, int64_t now_ms);
-/* What a snapshot's closed_until_ms is: 0 closed, INT64_MAX while the probe is out. */
+/* What a snapshot's closed_until_ms is: 0 closed.  A probe that nothing more is heard of has had
+ * its time then too. */
 int64_t breaker_closed_until(const struct breaker *breaker);
 int breaker_put(const struct breaker *breaker, struct buf *out);
 int breaker_parse(const char *text, struct breaker *out, struct err *err);

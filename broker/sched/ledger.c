@@ -21,9 +21,9 @@ int64_t quota_need(const struct sched_quota *quota, const struct sched_shape *sh
     case SCHED_QUOTA_CORES:
         return shape->room.cpus;
     case SCHED_QUOTA_MEMORY:
-        return shape->room.memory;
+        return shape->quota_memory ? shape->quota_memory : shape->room.memory;
     case SCHED_QUOTA_DISK:
-        return shape->room.disk;
+        return shape->quota_disk ? shape->quota_disk : shape->room.disk;
     case SCHED_QUOTA_GPUS:
         return quota->gpu_model == 0 || quota->gpu_model == shape->gpu_model ? shape->room.gpus : 0;
     case SCHED_QUOTA_OTHER:

@@ -106,6 +106,7 @@ struct sched_shape {
     /* fixed */
     const char *name;
     struct room room;
+    int64_t quota_memory, quota_disk; /* what it takes of the quota; 0: as much as its room */
     uint32_t gpu_model;
     int64_t gpu_memory;
     double price_hour; /* < 0: not known, counts as 0 and is shown as unknown */

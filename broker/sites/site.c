@@ -23,6 +23,7 @@ static const struct site_driver *const drivers[] = {
 struct shape_breaker {
     char *shape;
     struct breaker breaker;
+    int64_t memory, disk; /* as a worker of it had; 0: none joined yet */
 };
 
 struct site {
@@ -80,6 +81,7 @@ void probe_free(struct probe *probe)
     free(probe->quotas);
     free(probe->images);
     free(probe->counted);
+    json_decref(probe->more);
     memset(probe, 0, sizeof *probe);
 }
 
@@ -248,7 +250,7 @@ void site_set_mode(struct site *site, enum site_mode mode)
 }
 
 /* With the lock held; makes it when it is new. */
-static struct breaker *shape_of(struct site *site, const char *name)
+static struct shape_breaker *shape_get(struct site *site, const char *name)
 {
     struct shape_breaker *shape = map_get_str(&site->shapes, name);
 
@@ -257,7 +259,12 @@ static struct breaker *shape_of(struct site *site, const char *name)
         shape->shape = xstrdup(name);
         map_put_str(&site->shapes, shape->shape, shape);
     }
-    return &shape->breaker;
+    return shape;
+}
+
+static struct breaker *shape_of(struct site *site, const char *name)
+{
+    return &shape_get(site, name)->breaker;
 }
 
 void site_shape_breaker(struct site *site, const char *name, struct breaker *out)
@@ -323,16 +330,32 @@ static int settle(struct site *site, const char *what, const char *shape, int rc
     return rc < 0 ? err_wrap(err, "site %s: %s", site->conf->name, what) : rc;
 }
 
+/* With the lock held.  A task that asks for all that a flavor promises would else have one worker
+ * after another made, each a little too small for it. */
+static void put_seen(struct site *site, struct probe *probe)
+{
+    for (size_t i = 0; i < probe->shape_count; i++) {
+        struct shape *shape = &probe->shapes[i];
+        const struct shape_breaker *seen = map_get_str(&site->shapes, shape->name);
+
+        if (!seen)
+            continue;
+        shape->memory_seen = seen->memory < shape->memory ? seen->memory : 0;
+        shape->disk_seen = seen->disk < shape->disk ? seen->disk : 0;
+    }
+}
+
 /* What came after `asked_ms` may not be in it. */
 static void publish(struct site *site, struct probe *probe, int64_t asked_ms)
 {
     struct site_offer *offer = xcalloc(1, sizeof *offer);
 
+    pthread_mutex_lock(&site->lock);
+    put_seen(site, probe);
     offer->probe = *probe;
     offer->references = 1;
     offer->generation = next_generation();
     offer->probed_ms = asked_ms;
-    pthread_mutex_lock(&site->lock);
     offer_drop(site->offer);
     site->offer = offer;
     site->freed = (struct site_freed){ .workers = 0 };
@@ -412,18 +435,49 @@ int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, 
                   site->driver->destroy(site->self, name, deadline_mono_ms, err), err);
 }
 
-void site_worked(struct site *site, const char *shape)
+/* With the lock held; NULL: the shape is no longer offered. */
+static const struct shape *promised(const struct site *site, const char *name)
 {
+    const struct probe *probe = &site->offer->probe;
+
+    for (size_t i = 0; i < probe->shape_count; i++)
+        if (strcmp(probe->shapes[i].name, name) == 0)
+            return &probe->shapes[i];
+    return NULL;
+}
+
+int site_joined(struct site *site, const char *name, const struct seen *seen, struct err *err)
+{
+    const struct shape *offered;
+    struct shape_breaker *shape;
+    int rc = 0;
+
+    if (site->driver->single)
+        return 0;
     pthread_mutex_lock(&site->lock);
-    breaker_success(&site->health.breaker);
-    breaker_success(shape_of(site, shape));
+    offered = promised(site, name);
+    shape = shape_get(site, name);
+    if (offered && ((seen->memory < offered->memory && seen->memory != shape->memory) ||
+                    (seen->disk < offered->disk && seen->disk != shape->disk)))
+        rc = SITE_JOINED_LESS;
+    shape->memory = seen->memory;
+    shape->disk = seen->disk;
+    if (offered && seen->gpus < offered->gpus)
+        rc = err_set(err, FAULT_INVALID, "%s promises %d GPU%s, its agent found %d", name,
+                     offered->gpus, offered->gpus > 1 ? "s" : "", seen->gpus);
+    if (rc < 0)
+        breaker_fault(&shape->breaker, clock_wall_ms(), true, err->text);
+    else
+        breaker_success(&shape->breaker);
     pthread_mutex_unlock(&site->lock);
+    return rc;
 }
 
 void site_failed(struct site *site, const char *shape, enum fault fault, const char *why)
 {
     pthread_mutex_lock(&site->lock);
-    breaker_fault(shape_of(site, shape), clock_wall_ms(), fault == FAULT_NO_CAPACITY, why);
+    breaker_fault(shape_of(site, shape), clock_wall_ms(),
+                  fault == FAULT_NO_CAPACITY || fault == FAULT_INVALID, why);
     pthread_mutex_unlock(&site->lock);
 }
 

@@ -81,9 +81,18 @@ int site_diagnose(struct site *site, const char *name, int64_t deadline_mono_ms,
 /* Findings of the site's own, see site_driver.audit; none where it has none. */
 int site_audit(struct site *site, int64_t deadline_mono_ms, json_t *findings, struct err *err);
 int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, struct err *err);
-/* A worker of that shape joined: the breakers close. */
-void site_worked(struct site *site, const char *shape);
-/* One did not: counted against its shape.  FAULT_NO_CAPACITY closes it at once. */
+/* A worker of that shape joined, with this much of each.  With all the GPUs that the shape promises
+ * the breakers close; with fewer it is -1, a boot that failed.  Memory and disk are never quite what
+ * a flavor promises: from the next probe on the shape has what its worker had.  SITE_JOINED_LESS:
+ * that is worth a probe. */
+#define SITE_JOINED_LESS 1
+struct seen {
+    int gpus;
+    int64_t memory, disk; /* bytes; 0: not said */
+};
+int site_joined(struct site *site, const char *shape, const struct seen *seen, struct err *err);
+/* One did not: counted against its shape.  What speaks for the shape itself (FAULT_NO_CAPACITY,
+ * FAULT_INVALID) closes it at once. */
 void site_failed(struct site *site, const char *shape, enum fault fault, const char *why);
 
 #endif

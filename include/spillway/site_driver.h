@@ -28,6 +28,9 @@ struct shape {
     char *gpu_model;    /* NULL: none */
     int64_t gpu_memory; /* bytes, of each */
     double price_hour;  /* in the site's currency; < 0: not known */
+    /* Bytes that a worker of it found, where that is less; 0: not known.  The caller's, not the
+     * driver's, to fill in. */
+    int64_t memory_seen, disk_seen;
 };
 
 /* One line of the site's quota: "instances", "cores", "memory" (bytes), "gpus:V100", "volumes", ... */
@@ -36,6 +39,9 @@ struct quota {
     int64_t limit; /* < 0: none */
     int64_t ours;  /* used by what bears our mark */
     int64_t others;
+    /* What one worker takes, of a line that its shape says nothing of ("volumes", "ports"); 0: the
+     * line is only shown. */
+    int64_t per_worker;
 };
 
 struct probe {
@@ -49,6 +55,7 @@ struct probe {
     char **counted;
     int64_t latency_ms;
     int64_t credential_end_ms; /* wall time; 0: does not end */
+    json_t *more;              /* an object of what else people may want to see; NULL: nothing */
 };
 void probe_free(struct probe *probe);
 
@@ -96,6 +103,7 @@ struct site_driver {
     int64_t settle_ms; /* a listing taken this long after a change surely shows it */
     bool single;       /* the site is the broker's own machine: one worker, reached by its socket */
     bool per_image;    /* a worker made for a container serves that class alone */
+    bool shares;       /* `list` shows what workers share, and destroy() of no name removes it */
 
     /* Read this site's part of the configuration.  No network: a broken site must not stop the broker.
      * `dir`: a folder of this site's own, for what it must keep; made by who first needs it. */
@@ -120,7 +128,8 @@ struct site_driver {
     int (*diagnose)(void *self, const char *name, int64_t deadline_mono_ms, struct buf *out,
                     struct err *err);
     /* Remove the worker and all that came with it, in order.  Gone already is success.  The caller asks
-     * `list` until it no longer shows. */
+     * `list` until it no longer shows.  `name` NULL, only where `shares` is set and `list` showed things
+     * without one: what workers share, now that there are none. */
     int (*destroy)(void *self, const char *name, int64_t deadline_mono_ms, struct err *err);
     /* A descriptor that becomes readable when a worker may have changed state, or -1.  NULL: none. */
     int (*watch_fd)(void *self);

@@ -36,7 +36,7 @@ STORE  := store schema db needs writer bounds tasks submit jobs attempts gangs l
           tokens usage prune care checkpoint schedules firings notices bursts
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site program local remote ssh slurm/text slurm/home_text slurm/home slurm/driver openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \
-          openstack/nova openstack/neutron openstack/glance openstack/driver \
+          openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things openstack/worker openstack/driver \
           kubernetes/kubeconfig kubernetes/login kubernetes/object kubernetes/client kubernetes/judge kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/audit kubernetes/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify

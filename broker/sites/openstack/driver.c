@@ -19,19 +19,19 @@
 #define SETTLE_MS   2000
 #define KNOWN_MS    600000 /* flavors and images are asked for this often */
 #define SHAPES_MOST 64     /* the scheduler's own limit */
+#define GIB         ((int64_t)1 << 30)
 
-static const char *const keys[] = { "cloud",
-                                    "clouds_file",
-                                    "region",
-                                    "network",
-                                    "security_groups",
-                                    "availability_zone",
-                                    "key_name",
-                                    "config_drive",
-                                    "flavors",
-                                    "agent",
+static const char *const keys[] = { "cloud",    "clouds_file",      "region",
+                                    "network",  "security_groups",  "availability_zone",
+                                    "key_name", "config_drive",     "flavors",
+                                    "agent",    "boot_volume",      "scratch",
+                                    "volume",   "floating_network", "server_group",
                                     NULL };
 static const char *const agent_keys[] = { "url", "sha256", NULL };
+static const char *const volume_keys[] = { "size", "type", NULL };
+static const char *const kept_keys[] = { "name", "mount", NULL };
+static const char *const policies[] = { "affinity", "anti-affinity", "soft-affinity",
+                                        "soft-anti-affinity", NULL };
 
 /* ---- shared ---------------------------------------------------------------------------------- */
 
@@ -101,6 +101,60 @@ static int read_agent(struct openstack *os, struct err *err)
     return 0;
 }
 
+/* `key`: "/scratch".  Cinder counts whole GiB. */
+static int read_volume(struct openstack *os, const char *key, struct volume_wish *out,
+                       struct err *err)
+{
+    own_str char *size = xasprintf("%s/size", key), *type = xasprintf("%s/type", key);
+    int64_t bytes = 0;
+
+    if (!site_conf_get(os->conf, key))
+        return 0;
+    if (site_conf_only(os->conf, key, volume_keys, err) < 0 ||
+        site_conf_bytes(os->conf, size, &bytes, err) < 0 ||
+        site_conf_str(os->conf, type, &out->type, err) < 0)
+        return -1;
+    if (bytes <= 0)
+        return site_conf_error(os->conf, key, err, "needs a size such as 100GiB");
+    out->size = (bytes + GIB - 1) / GIB;
+    return 0;
+}
+
+static bool is_plain_path(const char *path)
+{
+    return path[0] == '/' && path[1] && !strstr(path, "..") &&
+           strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") ==
+               strlen(path);
+}
+
+static int read_kept(struct openstack *os, struct err *err)
+{
+    if (!site_conf_get(os->conf, "/volume"))
+        return 0;
+    if (site_conf_only(os->conf, "/volume", kept_keys, err) < 0 ||
+        site_conf_need_str(os->conf, "/volume/name", &os->volume_name, err) < 0 ||
+        site_conf_need_str(os->conf, "/volume/mount", &os->volume_mount, err) < 0)
+        return -1;
+    if (!is_plain_path(os->volume_mount))
+        return site_conf_error(os->conf, "/volume/mount", err,
+                               "must be an absolute path of letters, digits, '.', '_' and '-'");
+    return 0;
+}
+
+static int read_group(struct openstack *os, struct err *err)
+{
+    if (site_conf_str(os->conf, "/server_group", &os->server_group, err) < 0)
+        return -1;
+    for (const char *const *each = policies; os->server_group && *each; each++)
+        if (strcmp(os->server_group, *each) == 0)
+            return 0;
+    return os->server_group
+               ? site_conf_error(os->conf, "/server_group", err,
+                                 "must be anti-affinity, soft-anti-affinity, affinity or "
+                                 "soft-affinity")
+               : 0;
+}
+
 static int read_conf(struct openstack *os, struct err *err)
 {
     const struct site_conf *conf = os->conf;
@@ -115,9 +169,12 @@ static int read_conf(struct openstack *os, struct err *err)
         site_conf_str(conf, "/key_name", &os->key_name, err) < 0 ||
         site_conf_bool(conf, "/config_drive", &os->config_drive, err) < 0 ||
         read_names(conf, "/flavors", &os->flavor_names, err) < 0 ||
-        read_names(conf, "/security_groups", &os->security_groups, err) < 0)
+        read_names(conf, "/security_groups", &os->security_groups, err) < 0 ||
+        site_conf_str(conf, "/floating_network", &os->floating_network, err) < 0 ||
+        read_volume(os, "/boot_volume", &os->boot_volume, err) < 0 ||
+        read_volume(os, "/scratch", &os->scratch, err) < 0)
         return -1;
-    return read_agent(os, err);
+    return read_kept(os, err) < 0 || read_group(os, err) < 0 ? -1 : read_agent(os, err);
 }
 
 static int open_session(struct openstack *os, struct err *err)
@@ -144,14 +201,14 @@ static void os_close(void *self)
     session_free(os->session);
     for (size_t i = 0; i < os->flavor_count; i++)
         flavor_fini(&os->flavors[i]);
-    for (size_t i = 0; i < os->image_count; i++) {
-        free(os->images[i].id);
-        free(os->images[i].name);
-    }
+    for (size_t i = 0; i < os->image_count; i++)
+        image_fini(&os->images[i]);
     free(os->flavors);
     free(os->images);
     free(os->network_id);
     free(os->group_id);
+    free(os->floating_id);
+    free(os->server_group_id);
     free(os->program);
     free(os);
 }
@@ -216,7 +273,9 @@ static void put_shapes(struct openstack *os, struct probe *out)
             .name = xstrdup(flavor->name),
             .cpus = flavor->cpus,
             .memory = flavor->memory,
-            .disk = flavor->disk,
+            .disk = os->scratch.size       ? os->scratch.size * GIB
+                    : os->boot_volume.size ? os->boot_volume.size * GIB
+                                           : flavor->disk,
             .gpus = flavor->gpus,
             .gpu_model = flavor->gpu_model ? xstrdup(flavor->gpu_model) : NULL,
             .gpu_memory = flavor->gpu_memory,
@@ -242,22 +301,54 @@ static void put_counted(const struct servers *servers, struct probe *out)
             out->counted[count++] = xstrdup(servers->list[i].name);
 }
 
+static int list_all(struct openstack *os, int64_t deadline, struct things *out, struct err *err)
+{
+    if (neutron_ports(os, NULL, deadline, out, err) < 0 ||
+        neutron_floating(os, NULL, deadline, out, err) < 0 ||
+        cinder_volumes(os, NULL, deadline, out, err) < 0 ||
+        neutron_groups(os, deadline, out, err) < 0)
+        return -1;
+    return nova_groups(os, deadline, out, err);
+}
+
+/* For people: a name alone does not say whose it is, and how old. */
+static json_t *images_json(const struct openstack *os)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < os->image_count; i++) {
+        const struct image *image = &os->images[i];
+        char stamp[FORMAT_BYTES];
+
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", image->name, "id",
+                                        image->id, "visibility", image->visibility, "created",
+                                        format_time(image->created_ms, stamp, sizeof stamp),
+                                        "size_bytes", (json_int_t)image->size));
+    }
+    return json_pack("{s:o}", "images", list);
+}
+
 static int os_probe(void *self, int64_t deadline, struct probe *out, struct err *err)
 {
     struct openstack *os = self;
     own_servers struct servers servers = { .list = NULL };
+    own_things struct things things = { .list = NULL };
 
     if (know(os, false, deadline, err) < 0)
         return -1;
     /* Servers first: one that comes in between is then counted as another's until the next time,
      * which promises too little rather than too much. */
     if (nova_servers(os, NULL, deadline, &servers, err) < 0 ||
-        nova_quota(os, &servers, deadline, out, err) < 0 ||
-        neutron_quota(os, deadline, out, err) < 0)
+        (os->broker[0] && list_all(os, deadline, &things, err) < 0) ||
+        nova_quota(os, &servers, &things, deadline, out, err) < 0 ||
+        neutron_quota(os, &things, deadline, out, err) < 0 ||
+        cinder_quota(os, &servers, &things, deadline, out, err) < 0)
         return -1;
     put_shapes(os, out);
     put_images(os, out);
     put_counted(&servers, out);
+    out->more = images_json(os);
     out->credential_end_ms = session_credential_end(os->session);
     return 0;
 }
@@ -269,128 +360,12 @@ static void learn_broker(struct openstack *os, const char *broker)
     snprintf(os->broker, sizeof os->broker, "%s", broker);
 }
 
-static const struct server *ours_named(const struct servers *servers, const char *name)
-{
-    for (size_t i = 0; i < servers->count; i++)
-        if (servers->list[i].ours && strcmp(servers->list[i].name, name) == 0 &&
-            servers->list[i].state != INSTANCE_GONE)
-            return &servers->list[i];
-    return NULL;
-}
-
-/* The server of that name with our mark, in `servers`; *out is NULL where there is none. */
-static int find_server(struct openstack *os, const char *name, int64_t deadline,
-                       struct servers *servers, const struct server **out, struct err *err)
-{
-    *out = NULL;
-    if (nova_servers(os, name, deadline, servers, err) < 0)
-        return -1;
-    *out = ours_named(servers, name);
-    return 0;
-}
-
-static const struct image *choose_image(const struct openstack *os, const char *name,
-                                        struct err *err)
-{
-    const struct site_conf *conf = os->conf;
-    const char *here = name ? site_conf_image(conf, name) : NULL;
-
-    if (!here)
-        here = name                ? name
-               : conf->image_count ? conf->images[0].here
-               : os->image_count   ? os->images[0].id
-                                   : "";
-    return image_find(os, here, err);
-}
-
-static int make_user_data(const struct openstack *os, const struct order *order,
-                          const struct image *image, char **out, struct err *err)
-{
-    own_json json_t *boot = json_loads(order->boot, 0, NULL);
-    const char *url = os_text(boot, "url");
-    own_str char *agent_url =
-        os->agent_url ? xstrdup(os->agent_url) : xasprintf("%s/v1/agent/program", url ? url : "");
-    char sha256[SHA256_HEX];
-    int64_t size = 0;
-
-    if (!os->agent_sha256 && sha256_file(os->program, sha256, &size, err) < 0)
-        return err_wrap(err, "the agent's program");
-    return user_data_make(
-        &(struct user_data){ .boot = order->boot,
-                             .agent_url = agent_url,
-                             .sha256 = os->agent_sha256 ? os->agent_sha256 : sha256,
-                             .ignition = image->ignition },
-        out, err);
-}
-
-static int make_server(struct openstack *os, const struct order *order, const char *port,
-                       struct err *err)
-{
-    own_servers struct servers servers = { .list = NULL };
-    const struct flavor *flavor = flavor_find(os, order->shape);
-    const struct image *image = choose_image(os, order->image, err);
-    const struct server *made = NULL;
-    char *user_data = NULL;
-    bool maybe_done = false;
-    int rc;
-
-    if (!image)
-        return -1;
-    if (!flavor)
-        return err_set(err, FAULT_NOT_FOUND, "no flavor '%s'", order->shape);
-    if (make_user_data(os, order, image, &user_data, err) < 0 || !user_data)
-        return -1;
-    rc = nova_create(os, order, flavor, image, port, user_data, &maybe_done, err);
-    explicit_bzero(user_data, strlen(user_data));
-    free(user_data);
-    if (rc < 0 && maybe_done &&
-        find_server(os, order->name, order->deadline_mono_ms, &servers, &made, NULL) == 0 && made)
-        return 0; /* the answer was lost, not the server */
-    return rc;
-}
-
-static int create(struct openstack *os, const struct order *order, struct err *err)
-{
-    own_servers struct servers servers = { .list = NULL };
-    own_ports struct ports ports = { .list = NULL };
-    own_str char *port = NULL;
-    int64_t deadline = order->deadline_mono_ms;
-    const struct server *made = NULL;
-
-    if (know(os, false, deadline, err) < 0 ||
-        neutron_ports(os, order->name, deadline, &ports, err) < 0)
-        return -1;
-    if (ports.count) { /* somebody began before us: a crash came in between */
-        if (find_server(os, order->name, deadline, &servers, &made, err) < 0)
-            return -1;
-        if (made)
-            return 0;
-        port = xstrdup(ports.list[0].id);
-    } else if (neutron_port_make(os, order->name, deadline, &port, err) < 0) {
-        return -1;
-    }
-    if (make_server(os, order, port, err) == 0)
-        return 0;
-    neutron_port_delete(os, port, deadline, NULL); /* what fails here, destroy repeats */
-    return -1;
-}
-
-/* How many requests it took: what a site allows in a minute is little. */
-static int count_requests(struct openstack *os, const char *what, const char *name, int64_t before,
-                          int rc)
-{
-    log_debug("site %s: %s %s took %lld requests", os->conf->name, what, name,
-              (long long)(session_requests(os->session) - before));
-    return rc;
-}
-
 static int os_create(void *self, const struct order *order, struct err *err)
 {
     struct openstack *os = self;
-    int64_t before = session_requests(os->session);
 
     learn_broker(os, order->broker);
-    return count_requests(os, "making", order->name, before, create(os, order, err));
+    return know(os, false, order->deadline_mono_ms, err) < 0 ? -1 : worker_make(os, order, err);
 }
 
 static void add_resource(struct resources_list *out, const char *kind, const char *id,
@@ -399,7 +374,7 @@ static void add_resource(struct resources_list *out, const char *kind, const cha
     out->list = xrealloc(out->list, (out->count + 1) * sizeof *out->list);
     out->list[out->count++] = (struct resource){ .kind = xstrdup(kind),
                                                  .id = xstrdup(id),
-                                                 .name = xstrdup(name),
+                                                 .name = name ? xstrdup(name) : NULL,
                                                  .state = INSTANCE_ACTIVE,
                                                  .created_ms = created_ms };
 }
@@ -428,30 +403,45 @@ static bool has_server(const struct resources_list *list, const char *name)
     return false;
 }
 
+static bool is_error(const char *status)
+{
+    return status && strncmp(status, "error", 5) == 0;
+}
+
+static void add_thing(const struct thing *thing, struct resources_list *out)
+{
+    bool alone = thing->name && !has_server(out, thing->name);
+    struct resource *made;
+
+    add_resource(out, thing->kind, thing->id, thing->name, thing->created_ms);
+    made = &out->list[out->count - 1];
+    if (is_error(thing->status)) {
+        made->state = INSTANCE_FAILED;
+        made->fault = FAULT_UNAVAILABLE;
+        made->detail = xasprintf("the volume is %s", thing->status);
+    } else if (alone) {
+        made->state = INSTANCE_GONE;
+        made->detail = xasprintf("the server of this %s is gone", thing->kind);
+    } else if (thing->status) {
+        made->detail = xasprintf("%lld GiB, %s", (long long)thing->size, thing->status);
+    }
+}
+
 /* Servers come first: of what bears a worker's name, its server says how it is. */
 static int os_list(void *self, const char *broker, int64_t deadline, struct resources_list *out,
                    struct err *err)
 {
     struct openstack *os = self;
     own_servers struct servers servers = { .list = NULL };
-    own_ports struct ports ports = { .list = NULL };
+    own_things struct things things = { .list = NULL };
 
     learn_broker(os, broker);
     if (nova_servers(os, NULL, deadline, &servers, err) < 0 ||
-        neutron_ports(os, NULL, deadline, &ports, err) < 0)
+        list_all(os, deadline, &things, err) < 0)
         return -1;
     add_servers(&servers, out);
-    for (size_t i = 0; i < ports.count; i++) {
-        bool alone = !has_server(out, ports.list[i].name);
-        struct resource *made;
-
-        add_resource(out, "port", ports.list[i].id, ports.list[i].name, ports.list[i].created_ms);
-        made = &out->list[out->count - 1];
-        if (!alone)
-            continue;
-        made->state = INSTANCE_GONE;
-        made->detail = xstrdup("the server of this port is gone");
-    }
+    for (size_t i = 0; i < things.count; i++)
+        add_thing(&things.list[i], out);
     return 0;
 }
 
@@ -462,7 +452,7 @@ static int os_inspect(void *self, const char *name, int64_t deadline, enum insta
     own_servers struct servers servers = { .list = NULL };
     const struct server *server;
 
-    if (find_server(os, name, deadline, &servers, &server, err) < 0)
+    if (worker_find(os, name, deadline, &servers, &server, err) < 0)
         return -1;
     *out = server ? server->state : INSTANCE_GONE;
     if (server && server->detail)
@@ -478,7 +468,7 @@ static int os_diagnose(void *self, const char *name, int64_t deadline, struct bu
     const struct server *server;
     struct err why = ERR_INIT;
 
-    if (find_server(os, name, deadline, &servers, &server, err) < 0)
+    if (worker_find(os, name, deadline, &servers, &server, err) < 0)
         return -1;
     if (!server)
         return 0;
@@ -488,54 +478,27 @@ static int os_diagnose(void *self, const char *name, int64_t deadline, struct bu
     return 0;
 }
 
-/* By name, and where that finds none, among all: a user may have renamed it. */
-static int find_to_delete(struct openstack *os, const char *name, int64_t deadline,
-                          struct servers *servers, struct err *err)
-{
-    const struct server *server;
-
-    if (find_server(os, name, deadline, servers, &server, err) < 0)
-        return -1;
-    if (server)
-        return 0;
-    servers_free(servers);
-    return nova_servers(os, NULL, deadline, servers, err);
-}
-
-static int destroy(struct openstack *os, const char *name, int64_t deadline, struct err *err)
-{
-    own_servers struct servers servers = { .list = NULL };
-    own_ports struct ports ports = { .list = NULL };
-    size_t others = 0;
-
-    if (find_to_delete(os, name, deadline, &servers, err) < 0)
-        return -1;
-    for (size_t i = 0; i < servers.count; i++)
-        if (servers.list[i].ours && strcmp(servers.list[i].name, name) == 0 &&
-            nova_delete(os, servers.list[i].id, deadline, err) < 0)
-            return -1;
-    if (neutron_ports(os, NULL, deadline, &ports, err) < 0)
-        return -1;
-    for (size_t i = 0; i < ports.count; i++) {
-        if (strcmp(ports.list[i].name, name) != 0)
-            others++;
-        else if (neutron_port_delete(os, ports.list[i].id, deadline, err) < 0)
-            return -1;
-    }
-    return others ? 0 : neutron_group_drop(os, deadline, err);
-}
-
 static int os_destroy(void *self, const char *name, int64_t deadline, struct err *err)
 {
-    struct openstack *os = self;
-    int64_t before = session_requests(os->session);
+    return name ? worker_remove(self, name, deadline, err) : shared_remove(self, deadline, err);
+}
 
-    return count_requests(os, "removing", name, before, destroy(os, name, deadline, err));
+/* ---- what is not ours ------------------------------------------------------------------------ */
+
+static int os_audit(void *self, int64_t deadline, json_t *out, struct err *err)
+{
+    struct openstack *os = self;
+
+    if (know(os, true, deadline, err) < 0 || neutron_open_rules(os, deadline, out, err) < 0)
+        return -1;
+    images_old(os, clock_wall_ms(), out);
+    return 0;
 }
 
 const struct site_driver openstack_driver = {
     .type = "openstack",
     .settle_ms = SETTLE_MS,
+    .shares = true,
     .open = os_open,
     .close = os_close,
     .probe = os_probe,
@@ -544,4 +507,5 @@ const struct site_driver openstack_driver = {
     .inspect = os_inspect,
     .diagnose = os_diagnose,
     .destroy = os_destroy,
+    .audit = os_audit,
 };

@@ -169,15 +169,19 @@ int flavor_read(const json_t *flavor, const struct site_conf *conf, struct flavo
 
 /* ---- quota ----------------------------------------------------------------------------------- */
 
-void quota_add(struct probe *out, const char *name, int64_t limit, int64_t used, int64_t ours)
+struct quota *quota_add(struct probe *out, const char *name, int64_t limit, int64_t used,
+                        int64_t ours)
 {
     struct quota *line;
 
     out->quotas = xrealloc(out->quotas, (out->quota_count + 1) * sizeof *out->quotas);
     line = &out->quotas[out->quota_count++];
-    line->name = xstrdup(name);
-    line->limit = limit < 0 ? -1 : limit;
-    line->ours = ours;
-    /* What was counted between the two answers may be ours alone. */
-    line->others = used > ours ? used - ours : 0;
+    *line = (struct quota){
+        .name = xstrdup(name),
+        .limit = limit < 0 ? -1 : limit,
+        .ours = ours,
+        /* What was counted between the two answers may be ours alone. */
+        .others = used > ours ? used - ours : 0,
+    };
+    return line;
 }

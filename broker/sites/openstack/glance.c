@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* glance.c - which images there are. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/own.h"
 #include "sites/openstack/openstack.h"
 
 #define IMAGES_MOST 2000
 
+void image_fini(struct image *image)
+{
+    free(image->id);
+    free(image->name);
+    free(image->visibility);
+    json_decref(image->properties);
+}
+
 static void images_free(struct image *images, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        free(images[i].id);
-        free(images[i].name);
-    }
+    for (size_t i = 0; i < count; i++)
+        image_fini(&images[i]);
     free(images);
 }
 
@@ -34,7 +41,11 @@ static void image_add(struct image **images, size_t *count, const json_t *from)
     (*images)[(*count)++] =
         (struct image){ .id = xstrdup(id),
                         .name = xstrdup(name),
+                        .visibility =
+                            xstrdup(os_text(from, "visibility") ? os_text(from, "visibility") : ""),
                         .created_ms = os_time(json_object_get(from, "created_at")),
+                        .size = json_integer_value(json_object_get(from, "size")),
+                        .properties = json_incref((json_t *)(uintptr_t)from),
                         .ignition = is_ignition(from) };
 }
 
@@ -70,6 +81,52 @@ int glance_images(struct openstack *os, int64_t deadline, struct err *err)
     return 0;
 }
 
+void images_old(const struct openstack *os, int64_t now_ms, json_t *out)
+{
+    for (size_t i = 0; i < os->image_count; i++) {
+        const struct image *image = &os->images[i];
+        int64_t days = (now_ms - image->created_ms) / 86400000;
+        own_str char *words = NULL;
+
+        if (!image->created_ms || days <= 365)
+            continue;
+        words = xasprintf("image %s (%s, %s) is %lld days old", image->name, image->id,
+                          image->visibility, (long long)days);
+        json_array_append_new(out, json_string(words));
+    }
+}
+
+/* Glance gives what users set as text, and its own figures as numbers. */
+static bool has_property(const json_t *properties, const char *key, const char *value)
+{
+    const json_t *found = json_object_get(properties, key);
+    own_str char *text = NULL;
+
+    if (json_is_string(found))
+        return strcasecmp(json_string_value(found), value) == 0;
+    text = found ? json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    return text && strcmp(text, value) == 0;
+}
+
+bool image_has(const json_t *properties, const char *wanted)
+{
+    own_str char *copy = xstrdup(wanted);
+    char *save = NULL;
+    bool any = false;
+
+    for (char *each = strtok_r(copy, ", ", &save); each; each = strtok_r(NULL, ", ", &save)) {
+        char *equals = strchr(each, '=');
+
+        if (!equals)
+            return false;
+        *equals = '\0';
+        if (!has_property(properties, each, equals + 1))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
 const struct image *image_find(const struct openstack *os, const char *name, struct err *err)
 {
     own_buf struct buf names = BUF_INIT(300);
@@ -79,6 +136,9 @@ const struct image *image_find(const struct openstack *os, const char *name, str
             return &os->images[i];
     for (size_t i = 0; i < os->image_count; i++)
         if (strcmp(os->images[i].name, name) == 0)
+            return &os->images[i];
+    for (size_t i = 0; strchr(name, '=') && i < os->image_count; i++)
+        if (image_has(os->images[i].properties, name))
             return &os->images[i];
     for (size_t i = 0; i < os->image_count && i < 8; i++)
         buf_printf(&names, "%s%s", i ? ", " : "", os->images[i].name);

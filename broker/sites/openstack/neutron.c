@@ -8,92 +8,132 @@
 #include "base/own.h"
 #include "sites/openstack/openstack.h"
 
-void ports_free(struct ports *ports)
-{
-    for (size_t i = 0; i < ports->count; i++) {
-        free(ports->list[i].id);
-        free(ports->list[i].name);
-    }
-    free(ports->list);
-    memset(ports, 0, sizeof *ports);
-}
-
-const char *os_mark(const struct openstack *os, char out[96])
-{
-    snprintf(out, 96, "spillway %s", os->broker);
-    return out;
-}
-
 static int get(struct openstack *os, const char *path, int64_t deadline, json_t **out,
                struct err *err)
 {
-    own_os_call struct os_call call = { .service = OS_NETWORK, .method = "GET", .path = path };
-
-    if (session_call(os->session, &call, deadline, err) < 0)
-        return -1;
-    *out = take_ptr(call.answer);
-    return 0;
+    return os_get(os, OS_NETWORK, path, deadline, out, err);
 }
 
-/* ---- ports ----------------------------------------------------------------------------------- */
+/* ---- what bears our mark ----------------------------------------------------------------------
+ */
 
-static void port_add(struct ports *out, const json_t *from)
+/* How one kind of thing is listed. */
+struct listing {
+    const char *kind, *path, *key, *links;
+};
+
+/* A floating address has no name: its worker's stands in the description, after the mark. */
+static void take_thing(struct openstack *os, const struct listing *listing, const char *name,
+                       const json_t *from, struct things *out)
 {
-    const char *id = os_text(from, "id"), *name = os_text(from, "name");
+    const char *id = os_text(from, "id"), *description = os_text(from, "description");
+    const char *own = os_text(from, "name"), *rest;
+    char mark[96];
+    size_t length = strlen(os_mark(os, mark));
+    struct thing *thing;
 
-    if (!id)
+    /* A cloud that ignores the filter shows everybody's. */
+    if (!id || !description || strncmp(description, mark, length) != 0)
         return;
-    out->list = xrealloc(out->list, (out->count + 1) * sizeof *out->list);
-    out->list[out->count++] =
-        (struct port){ .id = xstrdup(id),
-                       .name = xstrdup(name ? name : ""),
-                       .created_ms = os_time(json_object_get(from, "created_at")) };
+    rest = description + length;
+    if (*rest == ' ')
+        own = rest + 1;
+    else if (*rest)
+        return;
+    if (name && (!own || strcmp(own, name) != 0))
+        return;
+    thing = things_add(out, listing->kind, id,
+                       strcmp(listing->kind, "security-group") == 0 ? NULL
+                       : own                                        ? own
+                                                                    : "");
+    thing->created_ms = os_time(json_object_get(from, "created_at"));
 }
 
-int neutron_ports(struct openstack *os, const char *name, int64_t deadline, struct ports *out,
-                  struct err *err)
+/* `filter`: the rest of the query. */
+static int list_things(struct openstack *os, const struct listing *listing, const char *filter,
+                       const char *name, int64_t deadline, struct things *out, struct err *err)
 {
     own_buf struct buf query = BUF_INIT(4096);
     own_str char *last = NULL;
-    char mark[96];
 
     for (int page = 0; page < PAGES_MOST; page++) {
         own_json json_t *answer = NULL;
-        const json_t *ports, *each;
+        const json_t *list, *each;
         size_t i;
 
         buf_clear(&query);
-        buf_printf(&query,
-                   "/ports?limit=%d&fields=id&fields=name&fields=created_at&fields="
-                   "description&description=",
-                   PAGE_MOST);
-        put_url(&query, os_mark(os, mark));
-        if (name) {
-            buf_puts(&query, "&name=");
-            put_url(&query, name);
-        }
+        buf_printf(&query, "%s?limit=%d%s", listing->path, PAGE_MOST, filter);
         if (last) {
             buf_puts(&query, "&marker=");
             put_url(&query, last);
         }
         if (get(os, buf_text(&query), deadline, &answer, err) < 0)
             return -1;
-        ports = json_object_get(answer, "ports");
-        json_array_foreach(ports, i, each)
+        list = json_object_get(answer, listing->key);
+        json_array_foreach(list, i, each)
         {
-            const char *description = os_text(each, "description");
-
-            /* A cloud that ignores the filter shows everybody's. */
-            if (description && strcmp(description, mark) == 0)
-                port_add(out, each);
+            take_thing(os, listing, name, each, out);
             free(last);
             last = xstrdup(os_text(each, "id") ? os_text(each, "id") : "");
         }
-        if (json_array_size(ports) == 0 || !json_object_get(answer, "ports_links"))
+        if (json_array_size(list) == 0 || !json_object_get(answer, listing->links))
             return 0;
     }
-    return err_set(err, FAULT_INVALID, "the project has more than %d ports; use one of its own",
-                   PAGES_MOST * PAGE_MOST);
+    return err_set(err, FAULT_INVALID, "the project has more than %d of %s; use one of its own",
+                   PAGES_MOST * PAGE_MOST, listing->key);
+}
+
+int neutron_ports(struct openstack *os, const char *name, int64_t deadline, struct things *out,
+                  struct err *err)
+{
+    static const struct listing ports = { "port", "/ports", "ports", "ports_links" };
+    own_buf struct buf filter = BUF_INIT(4096);
+    char mark[96];
+
+    buf_puts(&filter, "&fields=id&fields=name&fields=created_at&fields=description&description=");
+    put_url(&filter, os_mark(os, mark));
+    if (name) {
+        buf_puts(&filter, "&name=");
+        put_url(&filter, name);
+    }
+    return list_things(os, &ports, buf_text(&filter), name, deadline, out, err);
+}
+
+int neutron_floating(struct openstack *os, const char *name, int64_t deadline, struct things *out,
+                     struct err *err)
+{
+    static const struct listing floating = { "floating-ip", "/floatingips", "floatingips",
+                                             "floatingips_links" };
+    own_buf struct buf filter = BUF_INIT(4096);
+    struct err why = ERR_INIT;
+
+    if (os->no_routers)
+        return 0;
+    if (session_ready(os->session, deadline, err) < 0)
+        return -1;
+    buf_puts(&filter, "&project_id=");
+    put_url(&filter, session_project(os->session));
+    if (list_things(os, &floating, buf_text(&filter), name, deadline, out, &why) == 0)
+        return 0;
+    /* A cloud without routers has no floating addresses either. */
+    os->no_routers = why.fault == FAULT_NOT_FOUND;
+    if (os->no_routers)
+        return 0;
+    if (err)
+        *err = why;
+    return -1;
+}
+
+int neutron_groups(struct openstack *os, int64_t deadline, struct things *out, struct err *err)
+{
+    static const struct listing groups = { "security-group", "/security-groups", "security_groups",
+                                           "security_groups_links" };
+    own_buf struct buf filter = BUF_INIT(4096);
+    char mark[96];
+
+    buf_puts(&filter, "&fields=id&fields=name&fields=created_at&fields=description&description=");
+    put_url(&filter, os_mark(os, mark));
+    return list_things(os, &groups, buf_text(&filter), NULL, deadline, out, err);
 }
 
 /* ---- the network ----------------------------------------------------------------------------- */
@@ -236,29 +276,6 @@ static int find_group(struct openstack *os, int64_t deadline, struct err *err)
     return os->group_id ? 0 : make_group(os, name, deadline, err);
 }
 
-int neutron_group_drop(struct openstack *os, int64_t deadline, struct err *err)
-{
-    own_str char *name = group_name(os), *path = NULL;
-    own_os_call struct os_call call = { .service = OS_NETWORK, .method = "DELETE" };
-    struct err why = ERR_INIT;
-
-    if (os->security_groups)
-        return 0;
-    if (!os->group_id && look_for_group(os, name, deadline, err) < 0)
-        return -1;
-    if (!os->group_id)
-        return 0;
-    path = xasprintf("/security-groups/%s", os->group_id);
-    call.path = path;
-    free(take_ptr(os->group_id));
-    if (session_call(os->session, &call, deadline, &why) == 0 || why.fault == FAULT_NOT_FOUND ||
-        why.fault == FAULT_CONFLICT) /* somebody's port uses it */
-        return 0;
-    if (err)
-        *err = why;
-    return -1;
-}
-
 /* ---- a worker's port ------------------------------------------------------------------------- */
 
 static json_t *port_body(const struct openstack *os, const char *name)
@@ -277,7 +294,7 @@ static json_t *port_body(const struct openstack *os, const char *name)
 static int find_port(struct openstack *os, const char *name, int64_t deadline, char **id,
                      struct err *err)
 {
-    own_ports struct ports ports = { .list = NULL };
+    own_things struct things ports = { .list = NULL };
 
     if (neutron_ports(os, name, deadline, &ports, err) < 0)
         return -1;
@@ -318,28 +335,85 @@ int neutron_port_make(struct openstack *os, const char *name, int64_t deadline, 
     return 0;
 }
 
-int neutron_port_delete(struct openstack *os, const char *id, int64_t deadline, struct err *err)
-{
-    own_str char *path = xasprintf("/ports/%s", id);
-    own_os_call struct os_call call = { .service = OS_NETWORK, .method = "DELETE", .path = path };
-    struct err why = ERR_INIT;
+/* ---- a worker's floating address -------------------------------------------------------------
+ */
 
-    if (session_call(os->session, &call, deadline, &why) == 0 || why.fault == FAULT_NOT_FOUND)
+static int floating_network(struct openstack *os, int64_t deadline, struct err *err)
+{
+    own_json json_t *answer = NULL;
+    const json_t *each;
+    size_t i;
+
+    if (os->floating_id)
         return 0;
-    if (err)
-        *err = why;
-    return -1;
+    if (get(os, "/networks?router:external=true&fields=id&fields=name&limit=1000", deadline,
+            &answer, err) < 0)
+        return -1;
+    json_array_foreach(json_object_get(answer, "networks"), i, each)
+    {
+        const char *id = os_text(each, "id"), *name = os_text(each, "name");
+
+        if (id && (strcmp(id, os->floating_network) == 0 ||
+                   (name && strcmp(name, os->floating_network) == 0))) {
+            os->floating_id = xstrdup(id);
+            return 0;
+        }
+    }
+    return site_conf_error(os->conf, "/floating_network", err,
+                           "no external network has this name or id");
+}
+
+int neutron_floating_make(struct openstack *os, const char *name, const char *port,
+                          int64_t deadline, struct err *err)
+{
+    own_things struct things there = { .list = NULL };
+    own_json json_t *body = NULL;
+    own_str char *description = NULL;
+    own_os_call struct os_call call = { .service = OS_NETWORK,
+                                        .method = "POST",
+                                        .path = "/floatingips" };
+    char mark[96];
+
+    if (floating_network(os, deadline, err) < 0)
+        return -1;
+    description = xasprintf("%s %s", os_mark(os, mark), name);
+    body = json_pack("{s:{s:s, s:s, s:s}}", "floatingip", "floating_network_id", os->floating_id,
+                     "port_id", port, "description", description);
+    call.body = body;
+    if (session_call(os->session, &call, deadline, err) == 0)
+        return 0;
+    if (call.status == 404)
+        free(take_ptr(os->floating_id)); /* a network that was made anew has another id */
+    /* The answer was lost, perhaps not the address. */
+    return call.maybe_done && neutron_floating(os, name, deadline, &there, NULL) == 0 && there.count
+               ? 0
+               : -1;
 }
 
 /* ---- quota ----------------------------------------------------------------------------------- */
 
-int neutron_quota(struct openstack *os, int64_t deadline, struct probe *out, struct err *err)
+/* `name`: ours, `key`: Neutron's; a line that this cloud does not have is left out. */
+static struct quota *add_line(struct probe *out, const json_t *quota, const char *key,
+                              const char *name, size_t ours)
 {
-    own_ports struct ports ours = { .list = NULL };
+    const json_t *line = json_object_get(quota, key);
+
+    if (!line)
+        return NULL;
+    return quota_add(out, name, json_integer_value(json_object_get(line, "limit")),
+                     json_integer_value(json_object_get(line, "used")) +
+                         json_integer_value(json_object_get(line, "reserved")),
+                     (int64_t)ours);
+}
+
+int neutron_quota(struct openstack *os, const struct things *things, int64_t deadline,
+                  struct probe *out, struct err *err)
+{
     own_buf struct buf path = BUF_INIT(512);
     own_json json_t *answer = NULL;
     struct err why = ERR_INIT;
-    const json_t *line;
+    const json_t *quota;
+    struct quota *line;
 
     if (os->no_port_quota)
         return 0;
@@ -355,14 +429,70 @@ int neutron_quota(struct openstack *os, int64_t deadline, struct probe *out, str
         os->no_port_quota = true; /* the extension is not there, or not for us */
         return 0;
     }
-    if (os->broker[0] && neutron_ports(os, NULL, deadline, &ours, err) < 0)
+    quota = json_object_get(answer, "quota");
+    if ((line = add_line(out, quota, "port", "ports", things_count(things, "port"))))
+        line->per_worker = 1;
+    if ((line = add_line(out, quota, "floatingip", "floating-ips",
+                         things_count(things, "floating-ip"))))
+        line->per_worker = os->floating_network != NULL;
+    add_line(out, quota, "security_group", "security-groups",
+             things_count(things, "security-group"));
+    return 0;
+}
+
+/* ---- what is open ---------------------------------------------------------------------------- */
+
+static bool is_everybody(const json_t *rule)
+{
+    const char *prefix = os_text(rule, "remote_ip_prefix");
+
+    return !os_text(rule, "remote_group_id") && !os_text(rule, "remote_address_group_id") &&
+           (!prefix || strcmp(prefix, "0.0.0.0/0") == 0 || strcmp(prefix, "::/0") == 0);
+}
+
+static char *rule_words(const json_t *rule)
+{
+    const char *protocol = os_text(rule, "protocol");
+    int64_t from = json_integer_value(json_object_get(rule, "port_range_min"));
+    int64_t to = json_integer_value(json_object_get(rule, "port_range_max"));
+
+    if (from && from == to)
+        return xasprintf("lets in %s %lld from anywhere", protocol ? protocol : "anything",
+                         (long long)from);
+    if (from || to)
+        return xasprintf("lets in %s %lld to %lld from anywhere", protocol ? protocol : "anything",
+                         (long long)from, (long long)to);
+    return xasprintf("lets in %s from anywhere", protocol ? protocol : "everything");
+}
+
+int neutron_open_rules(struct openstack *os, int64_t deadline, json_t *out, struct err *err)
+{
+    own_buf struct buf path = BUF_INIT(512);
+    own_json json_t *answer = NULL;
+    const json_t *group, *rule;
+    size_t i, k;
+
+    if (session_ready(os->session, deadline, err) < 0)
         return -1;
-    line = json_object_get(json_object_get(answer, "quota"), "port");
-    if (!line)
-        return 0;
-    quota_add(out, "ports", json_integer_value(json_object_get(line, "limit")),
-              json_integer_value(json_object_get(line, "used")) +
-                  json_integer_value(json_object_get(line, "reserved")),
-              (int64_t)ours.count);
+    buf_puts(&path, "/security-groups?limit=1000&project_id=");
+    put_url(&path, session_project(os->session));
+    if (get(os, buf_text(&path), deadline, &answer, err) < 0)
+        return -1;
+    json_array_foreach(json_object_get(answer, "security_groups"), i, group)
+    {
+        json_array_foreach(json_object_get(group, "security_group_rules"), k, rule)
+        {
+            const char *direction = os_text(rule, "direction");
+            own_str char *words = NULL, *line = NULL;
+
+            if (!direction || strcmp(direction, "ingress") != 0 || !is_everybody(rule))
+                continue;
+            words = rule_words(rule);
+            line = xasprintf("security group %s (%s) %s",
+                             os_text(group, "name") ? os_text(group, "name") : "",
+                             os_text(group, "id"), words);
+            json_array_append_new(out, json_string(line));
+        }
+    }
     return 0;
 }

@@ -140,22 +140,56 @@ int nova_servers(struct openstack *os, const char *name, int64_t deadline, struc
                    PAGES_MOST * PAGE_MOST);
 }
 
+/* {"boot_index": N, ...} of the list that Nova calls block_device_mapping_v2. */
+static void add_disk(json_t *disks, int index, const char *source, const char *id, const char *to,
+                     bool goes)
+{
+    json_array_append_new(disks, json_pack("{s:i, s:s, s:s, s:s, s:b}", "boot_index", index,
+                                           "source_type", source, "uuid", id, "destination_type",
+                                           to, "delete_on_termination", goes));
+}
+
+/* Volumes of ours go with the server; what Nova leaves of them, we remove. */
+static json_t *disks_of(const struct image *image, const struct parts *parts)
+{
+    json_t *disks = json_array();
+
+    if (parts->boot_volume)
+        add_disk(disks, 0, "volume", parts->boot_volume, "volume", true);
+    else if (parts->scratch || parts->kept)
+        add_disk(disks, 0, "image", image->id, "local", true);
+    if (parts->scratch)
+        add_disk(disks, -1, "volume", parts->scratch, "volume", true);
+    if (parts->kept)
+        add_disk(disks, -1, "volume", parts->kept, "volume", false);
+    return disks;
+}
+
 static json_t *create_body(struct openstack *os, const struct order *order,
-                           const struct flavor *flavor, const struct image *image, const char *port,
-                           const char *user_data)
+                           const struct flavor *flavor, const struct image *image,
+                           const struct parts *parts, const char *user_data)
 {
     json_t *server =
-        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s}}", "name", order->name, "flavorRef",
-                  flavor->id, "imageRef", image->id, "user_data", user_data, "networks", "port",
-                  port, "metadata", MARK_BROKER, order->broker, MARK_WORKER, order->name);
+        json_pack("{s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s}}", "name", order->name, "flavorRef",
+                  flavor->id, "user_data", user_data, "networks", "port", parts->port, "metadata",
+                  MARK_BROKER, order->broker, MARK_WORKER, order->name);
+    json_t *body = json_pack("{s:o}", "server", server), *disks = disks_of(image, parts);
 
+    if (!parts->boot_volume)
+        json_object_set_new(server, "imageRef", json_string(image->id));
+    if (json_array_size(disks))
+        json_object_set(server, "block_device_mapping_v2", disks);
+    json_decref(disks);
     if (os->availability_zone)
         json_object_set_new(server, "availability_zone", json_string(os->availability_zone));
     if (os->key_name)
         json_object_set_new(server, "key_name", json_string(os->key_name));
     if (os->has_config_drive)
         json_object_set_new(server, "config_drive", json_boolean(os->config_drive));
-    return json_pack("{s:o}", "server", server);
+    if (os->server_group_id)
+        json_object_set_new(body, "os:scheduler_hints",
+                            json_pack("{s:s}", "group", os->server_group_id));
+    return body;
 }
 
 /* Strings of a JSON document are ours to wipe: this one holds the join token. */
@@ -170,10 +204,10 @@ static void burn(json_t *body)
 }
 
 int nova_create(struct openstack *os, const struct order *order, const struct flavor *flavor,
-                const struct image *image, const char *port, const char *user_data,
+                const struct image *image, const struct parts *parts, const char *user_data,
                 bool *maybe_done, struct err *err)
 {
-    json_t *body = create_body(os, order, flavor, image, port, user_data);
+    json_t *body = create_body(os, order, flavor, image, parts, user_data);
     own_os_call struct os_call call = {
         .service = OS_COMPUTE, .method = "POST", .path = "/servers", .body = body
     };
@@ -187,14 +221,8 @@ int nova_create(struct openstack *os, const struct order *order, const struct fl
 int nova_delete(struct openstack *os, const char *id, int64_t deadline, struct err *err)
 {
     own_str char *path = xasprintf("/servers/%s", id);
-    own_os_call struct os_call call = { .service = OS_COMPUTE, .method = "DELETE", .path = path };
-    struct err why = ERR_INIT;
 
-    if (session_call(os->session, &call, deadline, &why) == 0 || why.fault == FAULT_NOT_FOUND)
-        return 0;
-    if (err)
-        *err = why;
-    return -1;
+    return os_delete(os, OS_COMPUTE, path, deadline, err);
 }
 
 int nova_console(struct openstack *os, const char *id, int64_t deadline, struct buf *out,
@@ -211,6 +239,80 @@ int nova_console(struct openstack *os, const char *id, int64_t deadline, struct 
         return -1;
     text = os_text(call.answer, "output");
     buf_printf(out, "console log:\n%s\n", text ? text : "(empty)");
+    return 0;
+}
+
+/* ---- server groups ---------------------------------------------------------------------------
+ */
+
+/* It has no room for a mark but its name. */
+static char *group_name(const struct openstack *os)
+{
+    return xasprintf("spillway %s", os->broker);
+}
+
+static void take_group(struct openstack *os, const json_t *from, struct things *out)
+{
+    const char *id = os_text(from, "id"), *name = os_text(from, "name");
+    own_str char *ours = group_name(os);
+
+    if (id && name && strcmp(name, ours) == 0)
+        things_add(out, "server-group", id, NULL)->size =
+            (int64_t)json_array_size(json_object_get(from, "members"));
+}
+
+int nova_groups(struct openstack *os, int64_t deadline, struct things *out, struct err *err)
+{
+    own_json json_t *answer = NULL;
+    const json_t *each;
+    size_t i;
+
+    if (os_get(os, OS_COMPUTE, "/os-server-groups?limit=1000", deadline, &answer, err) < 0)
+        return -1;
+    json_array_foreach(json_object_get(answer, "server_groups"), i, each)
+    {
+        take_group(os, each, out);
+    }
+    return 0;
+}
+
+/* Since 2.64 a group has one policy, before that a list with one in it. */
+static json_t *group_body(const struct openstack *os)
+{
+    own_str char *name = group_name(os);
+
+    if (session_compute_minor(os->session) >= 64)
+        return json_pack("{s:{s:s, s:s}}", "server_group", "name", name, "policy",
+                         os->server_group);
+    return json_pack("{s:{s:s, s:[s]}}", "server_group", "name", name, "policies",
+                     os->server_group);
+}
+
+int nova_group_make(struct openstack *os, int64_t deadline, struct err *err)
+{
+    own_things struct things there = { .list = NULL };
+    own_json json_t *body = NULL;
+    own_os_call struct os_call call = { .service = OS_COMPUTE,
+                                        .method = "POST",
+                                        .path = "/os-server-groups" };
+    const char *id;
+
+    if (!os->server_group || os->server_group_id)
+        return 0;
+    if (nova_groups(os, deadline, &there, err) < 0)
+        return -1;
+    if (there.count) {
+        os->server_group_id = take_ptr(there.list[0].id);
+        return 0;
+    }
+    body = group_body(os);
+    call.body = body;
+    if (session_call(os->session, &call, deadline, err) < 0)
+        return -1; /* made all the same, it is found the next time */
+    id = os_text(json_object_get(call.answer, "server_group"), "id");
+    if (!id)
+        return err_set(err, FAULT_UNAVAILABLE, "Nova: the answer is no server group");
+    os->server_group_id = xstrdup(id);
     return 0;
 }
 
@@ -284,14 +386,46 @@ static int64_t figure(const json_t *absolute, const char *key, int64_t unit)
                : -1;
 }
 
-int nova_quota(struct openstack *os, const struct servers *servers, int64_t deadline,
-               struct probe *out, struct err *err)
+/* How many keypairs this user has; -1: not told. */
+static int64_t keypairs(struct openstack *os, int64_t deadline)
 {
-    own_os_call struct os_call call = { .service = OS_COMPUTE, .method = "GET", .path = "/limits" };
+    own_json json_t *answer = NULL;
+
+    if (os_get(os, OS_COMPUTE, "/os-keypairs?limit=1000", deadline, &answer, NULL) < 0)
+        return -1;
+    return (int64_t)json_array_size(json_object_get(answer, "keypairs"));
+}
+
+/* Of what no flavor speaks.  We make no keypairs: that line is for people to see. */
+static void add_small_lines(struct openstack *os, const json_t *absolute,
+                            const struct things *things, int64_t deadline, struct probe *out)
+{
+    int64_t members = 0, pairs = keypairs(os, deadline);
+    struct quota *line;
+
+    for (size_t i = 0; i < things->count; i++)
+        if (strcmp(things->list[i].kind, "server-group") == 0)
+            members += things->list[i].size;
+    quota_add(out, "server-groups", figure(absolute, "maxServerGroups", 1),
+              figure(absolute, "totalServerGroupsUsed", 1),
+              (int64_t)things_count(things, "server-group"));
+    if (os->server_group) {
+        line = quota_add(out, "server-group-members", figure(absolute, "maxServerGroupMembers", 1),
+                         members, members);
+        line->per_worker = 1;
+    }
+    if (pairs >= 0)
+        quota_add(out, "keypairs", figure(absolute, "maxTotalKeypairs", 1), pairs, 0);
+}
+
+int nova_quota(struct openstack *os, const struct servers *servers, const struct things *things,
+               int64_t deadline, struct probe *out, struct err *err)
+{
+    own_json json_t *answer = NULL;
     int64_t instances = 0, cores = 0, memory = 0;
     const json_t *absolute;
 
-    if (session_call(os->session, &call, deadline, err) < 0)
+    if (os_get(os, OS_COMPUTE, "/limits", deadline, &answer, err) < 0)
         return -1;
     for (size_t i = 0; i < servers->count; i++) {
         if (!servers->list[i].ours)
@@ -300,12 +434,13 @@ int nova_quota(struct openstack *os, const struct servers *servers, int64_t dead
         cores += servers->list[i].cpus;
         memory += servers->list[i].memory;
     }
-    absolute = json_object_get(json_object_get(call.answer, "limits"), "absolute");
+    absolute = json_object_get(json_object_get(answer, "limits"), "absolute");
     quota_add(out, "instances", figure(absolute, "maxTotalInstances", 1),
               figure(absolute, "totalInstancesUsed", 1), instances);
     quota_add(out, "cores", figure(absolute, "maxTotalCores", 1),
               figure(absolute, "totalCoresUsed", 1), cores);
     quota_add(out, "memory", figure(absolute, "maxTotalRAMSize", MIB),
               figure(absolute, "totalRAMUsed", MIB), memory);
+    add_small_lines(os, absolute, things, deadline, out);
     return 0;
 }

@@ -18,6 +18,7 @@
 
 #define MARK_BROKER "spillway-broker"
 #define MARK_WORKER "spillway-worker"
+#define MARK_ROLE   "spillway-role"
 #define PAGE_MOST   500
 #define PAGES_MOST  200
 
@@ -30,9 +31,16 @@ struct flavor {
 };
 
 struct image {
-    char *id, *name;
-    int64_t created_ms;
-    bool ignition; /* a CoreOS image: its user data is Ignition's, not cloud-init's */
+    char *id, *name, *visibility;
+    int64_t created_ms, size;
+    json_t *properties; /* all that Glance says of it */
+    bool ignition;      /* a CoreOS image: its user data is Ignition's, not cloud-init's */
+};
+
+/* A volume that each worker gets; size 0: none. */
+struct volume_wish {
+    int64_t size; /* GiB */
+    const char *type;
 };
 
 struct openstack {
@@ -40,18 +48,22 @@ struct openstack {
     struct session *session;
     /* of the site file; NULL: not said */
     const char *network, *availability_zone, *key_name, *agent_url, *agent_sha256;
+    const char *floating_network, *server_group; /* the latter: Nova's word for its policy */
+    const char *volume_name, *volume_mount;      /* one that is kept */
     const json_t *security_groups, *flavor_names;
+    struct volume_wish boot_volume, scratch;
     bool config_drive, has_config_drive;
     char *program; /* the agent's */
 
     char broker[64]; /* its UUID; "" before it was told */
-    char *network_id, *group_id;
+    char *network_id, *group_id, *floating_id, *server_group_id;
     struct flavor *flavors;
     size_t flavor_count;
     struct image *images; /* newest first */
     size_t image_count;
     int64_t known_mono_ms; /* when flavors and images were asked for; 0: never */
     bool no_port_quota;    /* this Neutron does not tell it */
+    bool no_routers;       /* this Neutron has none, and so no floating addresses */
 };
 
 /* A server as its list shows it. */
@@ -70,17 +82,28 @@ struct servers {
 void servers_free(struct servers *servers);
 #define own_servers own(servers_free)
 
-/* A port, or another thing of Neutron's, that bears our mark. */
-struct port {
-    char *id, *name;
+/* What bears our mark and is no server. */
+struct thing {
+    const char *kind; /* "port", "floating-ip", "volume", "security-group", "server-group" */
+    char *id;
+    char *name;   /* of the worker it is for; NULL: all share it */
+    char *status; /* a volume's, as Cinder says it; else NULL */
+    char *role;   /* a volume's: "boot" or "scratch"; else NULL */
+    int64_t size; /* a volume's, GiB; of a server group: its members */
     int64_t created_ms;
 };
-struct ports {
-    struct port *list;
+struct things {
+    struct thing *list;
     size_t count;
 };
-void ports_free(struct ports *ports);
-#define own_ports own(ports_free)
+void things_free(struct things *things);
+#define own_things own(things_free)
+/* Copies all strings but `kind`. */
+struct thing *things_add(struct things *things, const char *kind, const char *id, const char *name);
+size_t things_count(const struct things *things, const char *kind);
+/* Remove one; gone already is success. */
+int thing_delete(struct openstack *os, const struct thing *thing, int64_t deadline,
+                 struct err *err);
 
 /* ---- nova.c ---- */
 
@@ -88,13 +111,21 @@ void ports_free(struct ports *ports);
 int nova_servers(struct openstack *os, const char *name, int64_t deadline, struct servers *out,
                  struct err *err);
 int nova_flavors(struct openstack *os, int64_t deadline, struct err *err);
-/* Lines of the quota into `out`, ours counted from `servers`. */
-int nova_quota(struct openstack *os, const struct servers *servers, int64_t deadline,
-               struct probe *out, struct err *err);
+/* Lines of the quota into `out`, ours counted from `servers` and `things`. */
+int nova_quota(struct openstack *os, const struct servers *servers, const struct things *things,
+               int64_t deadline, struct probe *out, struct err *err);
 /* *maybe_done: the fault does not say whether the server was made. */
+/* What a server is made of, besides its flavor and image; NULL: none. */
+struct parts {
+    char *port, *boot_volume, *scratch;
+    const char *kept; /* the id of a volume that outlives it */
+};
 int nova_create(struct openstack *os, const struct order *order, const struct flavor *flavor,
-                const struct image *image, const char *port, const char *user_data,
+                const struct image *image, const struct parts *parts, const char *user_data,
                 bool *maybe_done, struct err *err);
+/* Our server group into os->server_group_id, where the site file wants one. */
+int nova_group_make(struct openstack *os, int64_t deadline, struct err *err);
+int nova_groups(struct openstack *os, int64_t deadline, struct things *out, struct err *err);
 int nova_delete(struct openstack *os, const char *id, int64_t deadline, struct err *err);
 int nova_console(struct openstack *os, const char *id, int64_t deadline, struct buf *out,
                  struct err *err);
@@ -104,21 +135,59 @@ const struct flavor *flavor_find(const struct openstack *os, const char *name);
 
 /* Which network the site's file means, once. */
 int neutron_network(struct openstack *os, int64_t deadline, struct err *err);
-/* Ports that bear our mark; `name`: of that worker; NULL: all. */
-int neutron_ports(struct openstack *os, const char *name, int64_t deadline, struct ports *out,
+/* Things that bear our mark; `name`: of that worker; NULL: all. */
+int neutron_ports(struct openstack *os, const char *name, int64_t deadline, struct things *out,
                   struct err *err);
+int neutron_floating(struct openstack *os, const char *name, int64_t deadline, struct things *out,
+                     struct err *err);
+int neutron_groups(struct openstack *os, int64_t deadline, struct things *out, struct err *err);
 /* A port of that name on the site's network; *id is owned by the caller. */
 int neutron_port_make(struct openstack *os, const char *name, int64_t deadline, char **id,
                       struct err *err);
-int neutron_port_delete(struct openstack *os, const char *id, int64_t deadline, struct err *err);
-/* Our security group goes with the last port; it is made again when it is needed. */
-int neutron_group_drop(struct openstack *os, int64_t deadline, struct err *err);
-int neutron_quota(struct openstack *os, int64_t deadline, struct probe *out, struct err *err);
+/* A floating address of the site's floating network for that port. */
+int neutron_floating_make(struct openstack *os, const char *name, const char *port,
+                          int64_t deadline, struct err *err);
+int neutron_quota(struct openstack *os, const struct things *things, int64_t deadline,
+                  struct probe *out, struct err *err);
+/* Rules of the project that let in the whole world, as site_driver.audit wants them. */
+int neutron_open_rules(struct openstack *os, int64_t deadline, json_t *out, struct err *err);
+
+/* ---- cinder.c ---- */
+
+int cinder_volumes(struct openstack *os, const char *name, int64_t deadline, struct things *out,
+                   struct err *err);
+/* Begin to make one for that worker; `image`: with its content, NULL: empty. */
+int cinder_make(struct openstack *os, const char *name, const char *role,
+                const struct volume_wish *wish, const char *image, int64_t deadline, char **id,
+                struct err *err);
+/* Until it can be used. */
+int cinder_wait(struct openstack *os, const char *id, int64_t deadline, struct err *err);
+/* The volume that the site file keeps; *id is owned by the caller. */
+int cinder_kept(struct openstack *os, int64_t deadline, char **id, struct err *err);
+int cinder_quota(struct openstack *os, const struct servers *servers, const struct things *things,
+                 int64_t deadline, struct probe *out, struct err *err);
+
+/* ---- worker.c ---- */
+
+#define UNWIND_MS 20000 /* more for the removal of what was begun */
+
+/* The server of that name with our mark, in `servers`; *out is NULL where there is none. */
+int worker_find(struct openstack *os, const char *name, int64_t deadline, struct servers *servers,
+                const struct server **out, struct err *err);
+int worker_make(struct openstack *os, const struct order *order, struct err *err);
+int worker_remove(struct openstack *os, const char *name, int64_t deadline, struct err *err);
+/* What workers share. */
+int shared_remove(struct openstack *os, int64_t deadline, struct err *err);
 
 /* ---- glance.c ---- */
 
 int glance_images(struct openstack *os, int64_t deadline, struct err *err);
-/* By the site's own name or id of it; NULL, with words that name some there are. */
+/* Those older than a year, as site_driver.audit wants them. */
+void images_old(const struct openstack *os, int64_t now_ms, json_t *out);
+/* Whether the image has all of "KEY=VALUE, KEY=VALUE". */
+bool image_has(const json_t *properties, const char *wanted);
+void image_fini(struct image *image);
+/* By the site's own id or name of it, or by properties; of several the newest.  NULL, with words that name some there are. */
 const struct image *image_find(const struct openstack *os, const char *name, struct err *err);
 
 /* ---- flavor.c, pure ---- */
@@ -130,8 +199,9 @@ void flavor_fini(struct flavor *flavor);
 /* What a flavor's extra specs say of GPUs: count, and the model in *model (owned; NULL: not said).
  */
 int extra_specs_gpus(const json_t *specs, char **model);
-/* One line of a probe's quota: `used` is everyone's. */
-void quota_add(struct probe *out, const char *name, int64_t limit, int64_t used, int64_t ours);
+/* A line of a probe's quota: `used` is everyone's. */
+struct quota *quota_add(struct probe *out, const char *name, int64_t limit, int64_t used,
+                        int64_t ours);
 
 /* ---- userdata.c, pure ---- */
 
@@ -140,6 +210,7 @@ struct user_data {
     const char *agent_url; /* where the agent is fetched */
     const char *sha256;
     bool ignition;
+    const char *scratch, *kept, *mount; /* ids of volumes, and where the second is mounted */
 };
 #define USER_DATA_MOST 65535 /* Nova's own limit, in base64 */
 /* base64, as Nova takes it; owned by the caller, who wipes it: it holds the join token. */
@@ -152,6 +223,11 @@ void put_url(struct buf *out, const char *text);
 /* RFC 3339, with or without a zone; 0: none. */
 int64_t os_time(const json_t *value);
 const char *os_text(const json_t *object, const char *key);
+/* A call for which "not there" is success. */
+int os_delete(struct openstack *os, enum os_service service, const char *path, int64_t deadline,
+              struct err *err);
+int os_get(struct openstack *os, enum os_service service, const char *path, int64_t deadline,
+           json_t **out, struct err *err);
 /* The description of what we make at Neutron. */
 const char *os_mark(const struct openstack *os, char out[96]);
 

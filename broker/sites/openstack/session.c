@@ -22,11 +22,15 @@
 #define COMPUTE_MINOR_LEAST 61 /* Queens: flavors come with their extra specs */
 
 static const struct {
-    const char *type, *words, *override, *suffix;
+    const char *type, *words, *override, *suffix; /* suffix NULL: the endpoint is taken as it is */
+    const char *former;                           /* another name of the type, NULL: none */
 } services[OS_SERVICES] = {
-    [OS_COMPUTE] = { "compute", "Nova", "compute_endpoint_override", "/v2.1" },
-    [OS_NETWORK] = { "network", "Neutron", "network_endpoint_override", "/v2.0" },
-    [OS_IMAGE] = { "image", "Glance", "image_endpoint_override", "/v2" },
+    [OS_COMPUTE] = { "compute", "Nova", "compute_endpoint_override", "/v2.1", NULL },
+    [OS_NETWORK] = { "network", "Neutron", "network_endpoint_override", "/v2.0", NULL },
+    [OS_IMAGE] = { "image", "Glance", "image_endpoint_override", "/v2", NULL },
+    [OS_VOLUME] = { "block-storage", "Cinder", "block_storage_endpoint_override", NULL,
+                    "volumev3" },
+    [OS_PLACEMENT] = { "placement", "Placement", "placement_endpoint_override", NULL, NULL },
 };
 
 struct session {
@@ -104,6 +108,11 @@ void os_call_fini(struct os_call *call)
 const char *session_project(const struct session *session)
 {
     return session->project ? session->project : "";
+}
+
+int session_compute_minor(const struct session *session)
+{
+    return session->compute_minor;
 }
 
 int64_t session_credential_end(const struct session *session)
@@ -261,6 +270,8 @@ static char *endpoint_url(enum os_service service, const char *found)
 
     while (length && found[length - 1] == '/')
         length--;
+    if (!services[service].suffix)
+        return xstrndup(found, length);
     for (const char *const *version = versions; *version; version++) {
         const char *at = strstr(found, *version);
         char next = at ? at[strlen(*version)] : 'x';
@@ -269,6 +280,18 @@ static char *endpoint_url(enum os_service service, const char *found)
             return xasprintf("%.*s%s", (int)(at - found), found, *version);
     }
     return xasprintf("%.*s%s", (int)length, found, services[service].suffix);
+}
+
+static char *in_catalogue(const struct session *session, enum os_service service, struct err *err)
+{
+    const struct cloud *cloud = &session->cloud;
+    char *found = catalogue_find(session->catalogue, services[service].type, cloud->interface,
+                                 cloud->region, err);
+
+    return found || !services[service].former
+               ? found
+               : catalogue_find(session->catalogue, services[service].former, cloud->interface,
+                                cloud->region, err);
 }
 
 static int find_endpoint(struct session *session, enum os_service service, struct err *err)
@@ -280,13 +303,16 @@ static int find_endpoint(struct session *session, enum os_service service, struc
 
     if (session->endpoints[service])
         return 0;
-    found = override && *override ? xstrdup(override)
-                                  : catalogue_find(session->catalogue, services[service].type,
-                                                   cloud->interface, cloud->region, err);
+    found = override && *override ? xstrdup(override) : in_catalogue(session, service, err);
     if (!found)
         return -1;
     session->endpoints[service] = endpoint_url(service, found);
     return 0;
+}
+
+bool session_has(struct session *session, enum os_service service)
+{
+    return find_endpoint(session, service, NULL) == 0;
 }
 
 static int read_compute_version(struct session *session, const struct http_answer *answer,

@@ -15,7 +15,7 @@
 #include "net/http.h"
 #include "sites/openstack/clouds.h"
 
-enum os_service { OS_COMPUTE, OS_NETWORK, OS_IMAGE, OS_SERVICES };
+enum os_service { OS_COMPUTE, OS_NETWORK, OS_IMAGE, OS_VOLUME, OS_PLACEMENT, OS_SERVICES };
 
 struct session;
 
@@ -47,6 +47,9 @@ int session_calls(struct session *session, struct os_call *calls, size_t count,
 
 /* Log in if that is not done. */
 int session_ready(struct session *session, int64_t deadline_mono_ms, struct err *err);
+/* Whether the catalogue, or the cloud's entry, names the service; after session_ready(). */
+bool session_has(struct session *session, enum os_service service);
+int session_compute_minor(const struct session *session);   /* after a call to Nova */
 const char *session_project(const struct session *session); /* its id; after session_ready() */
 /* When the credential itself ends (wall time); 0: it does not, or nobody says. */
 int64_t session_credential_end(const struct session *session);

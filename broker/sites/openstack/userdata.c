@@ -31,6 +31,28 @@ static const char script[] =
     "open(\"agent.new\", \"wb\").write(u.urlopen(sys.argv[1], context=c).read())' \"$URL\"\n"
     "    fi && mv agent.new agent\n"
     "}\n"
+    "disk() {\n" /* the device of a volume: its serial begins with the volume's id */
+    "    tries=0\n"
+    "    until for d in /dev/disk/by-id/*\"$(echo \"$1\" | cut -c1-20)\"*; do test -b \"$d\" && "
+    "break; "
+    "done\n"
+    "    do\n"
+    "        tries=$((tries + 1))\n"
+    "        test $tries -le 60 || { echo \"spillway: volume $1 does not show\" >&2; exit 1; }\n"
+    "        sleep 1\n"
+    "    done\n"
+    "}\n"
+    "mkdir -p -m 700 work\n"
+    "if test -n \"$SCRATCH\" && ! grep -q \" $PWD/work \" /proc/mounts; then\n"
+    "    disk \"$SCRATCH\"\n"
+    "    blkid \"$d\" >/dev/null || mkfs.ext4 -q \"$d\" || exit 1\n"
+    "    mount \"$d\" work && chmod 700 work || exit 1\n"
+    "fi\n"
+    "if test -n \"$KEPT\" && ! grep -q \" $MOUNT \" /proc/mounts; then\n"
+    "    disk \"$KEPT\"\n"
+    "    mkdir -p \"$MOUNT\"\n"
+    "    mount \"$d\" \"$MOUNT\" || mount -o ro \"$d\" \"$MOUNT\" || exit 1\n"
+    "fi\n"
     "tries=0\n"
     "until right; do\n"
     "    tries=$((tries + 1))\n"
@@ -40,7 +62,6 @@ static const char script[] =
     "    sleep 5\n"
     "done\n"
     "chmod 755 agent\n"
-    "mkdir -p -m 700 work\n"
     "test ! -e boot.json || exec ./agent --boot boot.json\n"
     "exec ./agent --resume " HOME "/work\n";
 
@@ -125,7 +146,10 @@ static int check_url(const char *url, struct err *err)
 int user_data_make(const struct user_data *what, char **out, struct err *err)
 {
     own_buf struct buf base64 = BUF_INIT(USER_DATA_MOST);
-    own_str char *conf = xasprintf("URL='%s'\nSHA256=%s\n", what->agent_url, what->sha256);
+    own_str char *conf =
+        xasprintf("URL='%s'\nSHA256=%s\nSCRATCH='%s'\nKEPT='%s'\nMOUNT='%s'\n", what->agent_url,
+                  what->sha256, what->scratch ? what->scratch : "", what->kept ? what->kept : "",
+                  what->mount ? what->mount : "");
     own_str char *boot = NULL, *text = NULL, *whole = NULL;
     own_json json_t *document = NULL;
     bool fits;

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """cloud.py COMMAND - look at the lab's cloud, or meddle with it, as its administrator.
 
-    left                 what bears Spillway's mark, one a line: servers, ports, security groups
+    left                 what bears Spillway's mark, one a line: servers, volumes, ports, floating addresses, groups
     clean                remove all of that, whoever's it is
     delete NAME          delete that server, as a user might behind the broker's back
     peak SECONDS FILE    for so long, write the largest use of quota seen: SITE instances/LIMIT cores/LIMIT
+    volume SITE NAME     a volume of 1 GiB there, for good; one that is there already is left alone
+    stray SITE LIKE NAME  a volume there, marked as if the broker of the worker LIKE had made it for NAME
+    volume-state WORKER STATE  what Cinder takes the worker's volumes for
+    quota SITE KEY N     that project's quota of "volumes", "gigabytes" or "floatingip"
     wait-none SECONDS    until nothing is left; 1 when something still is
 """
 import sys
@@ -37,16 +41,41 @@ def groups():
             if g.get("description", "").startswith("spillway ")]
 
 
+def floating():
+    return [f for f in get(cloud.network, "/floatingips", "floatingips")
+            if f.get("description", "").startswith("spillway ")]
+
+
+def volumes():
+    return [v for v in get(cloud.block_storage, "/volumes/detail?all_tenants=1", "volumes")
+            if "spillway-broker" in v["metadata"]]
+
+
+def server_groups():
+    return [g for g in get(cloud.compute, "/os-server-groups?all_projects=true", "server_groups")
+            if g["name"].startswith("spillway ")]
+
+
 def left():
     return ([f"server {s['name']} {s['status']}" for s in servers()] + [f"port {p['name']}" for p in ports()] +
-            [f"security-group {g['name']}" for g in groups()])
+            [f"volume {v['name']} {v['status']}" for v in volumes()] +
+            [f"floating-ip {f['floating_ip_address']}" for f in floating()] +
+            [f"security-group {g['name']}" for g in groups()] + [f"server-group {g['name']}" for g in server_groups()])
 
 
 def clean():
     for server in servers():
         cloud.compute.delete(f"/servers/{server['id']}")
+    for address in floating():
+        cloud.network.delete(f"/floatingips/{address['id']}")
     for port in ports():
         cloud.network.delete(f"/ports/{port['id']}")
+    for volume in volumes():
+        url = f"/volumes/{volume['id']}/action"
+        cloud.block_storage.post(url, json={"os-reset_status": {"status": "available", "attach_status": "detached"}})
+        cloud.block_storage.post(url, json={"os-force_delete": {}})
+    for group in server_groups():
+        cloud.compute.delete(f"/os-server-groups/{group['id']}")
     for group in groups():
         cloud.network.delete(f"/security-groups/{group['id']}")
     return wait_none(60)
@@ -67,6 +96,38 @@ def delete(name):
     for server in found:
         cloud.compute.delete(f"/servers/{server['id']}")
     return 0 if found else 1
+
+
+def volume(site, name):
+    own = openstack.connect(cloud=site)
+    made = own.block_storage.find_volume(name) or own.block_storage.create_volume(name=name, size=1)
+    own.block_storage.wait_for_status(made, "available", failures=["error"], wait=60)
+    return 0
+
+
+def stray(site, like, name):
+    mark = next(s for s in servers() if s["name"] == like)["metadata"]["spillway-broker"]
+    own = openstack.connect(cloud=site)
+    made = own.block_storage.create_volume(
+        name=name, size=1, metadata={"spillway-broker": mark, "spillway-worker": name, "spillway-role": "scratch"})
+    own.block_storage.wait_for_status(made, "available", failures=["error"], wait=60)
+    return volume_state(name, "error_deleting")
+
+
+def volume_state(worker, state):
+    found = [v for v in volumes() if v["name"] == worker]
+    for one in found:
+        cloud.block_storage.post(f"/volumes/{one['id']}/action", json={"os-reset_status": {"status": state}})
+    return 0 if found else 1
+
+
+def quota(site, key, value):
+    project = cloud.identity.find_project(site).id
+    if key == "floatingip":
+        cloud.network.put(f"/quotas/{project}", json={"quota": {key: int(value)}})
+    else:
+        cloud.block_storage.put(f"/os-quota-sets/{project}", json={"quota_set": {key: int(value)}})
+    return 0
 
 
 def peak(seconds, path):
@@ -96,7 +157,8 @@ def main():
         return peak(float(rest[0]), rest[1])
     if command == "wait-none":
         return wait_none(float(rest[0]))
-    return {"clean": clean, "delete": delete}[command](*rest)
+    return {"clean": clean, "delete": delete, "volume": volume, "stray": stray, "volume-state": volume_state,
+            "quota": quota}[command](*rest)
 
 
 sys.exit(main())

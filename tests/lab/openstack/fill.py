@@ -71,12 +71,13 @@ def application_credential(site):
 
 def identity():
     service = add_project("service")
-    for name in "glance", "placement", "nova", "neutron":
+    for name in "glance", "placement", "nova", "neutron", "cinder":
         add_user(name, "lab", service, "admin", "service")
     add_service("image", "glance", "http://127.0.0.1:9292")
     add_service("placement", "placement", "http://127.0.0.1:8778")
     add_service("compute", "nova", "http://127.0.0.1:8774/v2.1")
     add_service("network", "neutron", "http://127.0.0.1:9696")
+    add_service("volumev3", "cinderv3", "http://127.0.0.1:8776/v3/%(project_id)s")
     domains = {"user_domain_name": "Default", "project_domain_name": "Default"}
     clouds = {"admin": {"region_name": "RegionOne", "auth": {
         "auth_url": AUTH, "username": "admin", "password": "lab", "project_name": "admin", **domains}}}
@@ -106,6 +107,9 @@ def ready():
     for host in "fake-1", "qemu-1":
         wait_for(f"nova-compute of {host} is up", lambda: any(
             s.host == host and s.state == "up" for s in cloud.compute.services(binary="nova-compute")))
+    wait_for("cinder-volume is up", lambda: any(
+        s["binary"] == "cinder-volume" and s["state"] == "up"
+        for s in cloud.block_storage.get("/os-services").json()["services"]))
 
 
 def add_zone(name, host):
@@ -135,6 +139,9 @@ def fill_cloud():
         cloud.compute.put(f"/os-quota-sets/{project}", json={"quota_set": {
             "instances": instances, "cores": cores, "ram": memory}})
         cloud.network.put(f"/quotas/{project}", json={"quota": {"port": ports}})
+        cloud.block_storage.put(f"/os-quota-sets/{project}", json={"quota_set": {"volumes": 4, "gigabytes": 100}})
+    if not next((t for t in cloud.block_storage.types() if t.name == "fake"), None):
+        cloud.block_storage.create_type(name="fake")
     if not cloud.image.find_image("debian-12"):
         write("fake.img", "not a disk\n" * 100)
         cloud.create_image("debian-12", filename=os.path.join(DIR, "fake.img"), disk_format="raw",
@@ -144,6 +151,16 @@ def fill_cloud():
     if not cloud.network.find_subnet("labnet"):
         cloud.network.create_subnet(name="labnet", network_id=network.id, cidr="10.77.0.0/24", ip_version=4,
                                     is_dhcp_enabled=False)
+    outside = cloud.network.find_network("outside") or cloud.network.create_network(
+        name="outside", is_router_external=True, provider_network_type="local")
+    if not cloud.network.find_subnet("outside"):
+        cloud.network.create_subnet(name="outside", network_id=outside.id, cidr="203.0.113.0/24", ip_version=4,
+                                    is_dhcp_enabled=False)
+    router = cloud.network.find_router("labnet") or cloud.network.create_router(
+        name="labnet", external_gateway_info={"network_id": outside.id})
+    inside = cloud.network.find_subnet("labnet").id
+    if not next(cloud.network.ports(device_id=router.id, network_id=network.id), None):
+        cloud.network.add_interface_to_router(router, subnet_id=inside)
     ready()
     add_zone("fake", "fake-1")
     add_zone("qemu", "qemu-1")

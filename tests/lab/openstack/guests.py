@@ -7,7 +7,8 @@ the cloud-config and runs its start script, which fetches the agent from the bro
 it.  Each guest has a pid and a mount namespace of its own, with a folder below DIR as its /var/lib/spillway; it
 ends when its server is deleted.  Switching itself off ends it, and its server is then SHUTOFF.
 
-A file DIR/mute, while it is there, keeps new guests from booting (a server whose agent never joins).
+A file DIR/mute, while it is there, keeps new guests from booting (a server whose agent never joins); DIR/no-gpus
+hides their GPUs from them (an image without the driver).
 """
 import base64
 import json
@@ -50,10 +51,11 @@ def boot(server):
             os.chmod(path, int(item["permissions"], 8))
     size_machine(folder, server["flavor"])
     give_gpus(folder, server["flavor"])
+    disks = give_disks(folder, server)
     with open(os.path.join(folder, "console"), "ab") as log:
         return subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-             f"mount --bind '{folder}' {GUEST_HOME} && cd / && "
+             f"mount --bind '{folder}' {GUEST_HOME} && {disks} cd / && "
              f"PATH={GUEST_HOME}/bin:$PATH exec sh {GUEST_HOME}/start"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
@@ -71,11 +73,37 @@ def size_machine(folder, flavor):
 def give_gpus(folder, flavor):
     """There is no card in this machine: what would list them says what the flavor promises."""
     count = int(flavor["extra_specs"].get("resources:CUSTOM_GPU_V100", 0))
+    if os.path.exists(DIR + "/no-gpus"):
+        count = 0
     os.makedirs(os.path.join(folder, "bin"), exist_ok=True)
     path = os.path.join(folder, "bin", "nvidia-smi")
     with open(path, "w", encoding="utf-8") as file:
         file.write("#!/bin/sh\n" + "".join(f"echo '{i}, Tesla V100, 16160'\n" for i in range(count)))
     os.chmod(path, 0o755)
+
+
+def give_disks(folder, server):
+    """Shell that makes the guest's volumes its disks: files, seen under the names that udev would give them."""
+    lines = ["mkdir -p /dev/disk && mount -t tmpfs disks /dev/disk && mkdir /dev/disk/by-id &&"]
+    for volume in server["os-extended-volumes:volumes_attached"]:
+        path = os.path.join(folder, volume["id"])
+        if not os.path.exists(path):
+            with open(path, "wb") as file:
+                file.truncate(64 << 20)
+            made = cloud.block_storage.get(f"/volumes/{volume['id']}").json()["volume"]
+            if "spillway-broker" not in made["metadata"]:  # one that is kept: somebody has put something on it
+                subprocess.run(["mkfs.ext4", "-q", path], check=True)
+        lines.append(f"ln -s $(losetup -f --show '{path}') /dev/disk/by-id/virtio-{volume['id'][:20]} &&")
+    return " ".join(lines) if len(lines) > 1 else ""
+
+
+def take_disks(name):
+    """A guest that is gone holds none of them."""
+    told = subprocess.run(["losetup", "-nO", "NAME,BACK-FILE"], stdout=subprocess.PIPE, text=True, check=False)
+    for line in told.stdout.splitlines():
+        device, path = line.split(None, 1)
+        if path.startswith(os.path.join(DIR, name) + "/"):
+            subprocess.run(["losetup", "-d", device], check=False)
 
 
 def switch_off(guest):
@@ -86,7 +114,7 @@ def switch_off(guest):
 def main():
     os.makedirs(GUEST_HOME, exist_ok=True)  # where the folders are bound to
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    guests = {}
+    guests, names = {}, {}
     try:
         while True:
             try:
@@ -98,21 +126,24 @@ def main():
             for number, server in now.items():
                 if number not in guests and server["status"] == "ACTIVE" and not os.path.exists(DIR + "/mute"):
                     guests[number] = boot(server)
+                    names[number] = server["name"]
                     print(f"guests: {server['name']} boots", flush=True)
             for number in list(guests):
                 guest = guests[number]
                 if number not in now:
                     if guest:
                         switch_off(guest)
+                        take_disks(names[number])
                     del guests[number]
                 elif guest and guest.poll() is not None and now[number]["status"] == "ACTIVE":
                     print(f"guests: {now[number]['name']} is off", flush=True)
                     cloud.compute.post(f"/servers/{number}/action", json={"os-stop": None})
             time.sleep(0.5)
     finally:
-        for guest in guests.values():
+        for number, guest in guests.items():
             if guest:
                 switch_off(guest)
+                take_disks(names[number])
 
 
 main()

@@ -221,6 +221,21 @@ static char *plain_of(const struct user_data *what)
     return buf_take(&text);
 }
 
+static void images_are_chosen_by_properties(void **state)
+{
+    own_json json_t *image = parse(
+        "{\"os_distro\":\"Debian\",\"os_version\":\"12\",\"min_disk\":3,\"protected\":false}");
+
+    (void)state;
+    assert_true(image_has(image, "os_distro=debian"));
+    assert_true(image_has(image, "os_distro=debian, os_version=12"));
+    assert_true(image_has(image, "min_disk=3,protected=false"));
+    assert_false(image_has(image, "os_distro=debian, os_version=11"));
+    assert_false(image_has(image, "os_arch=x86_64"));
+    assert_false(image_has(image, "os_distro"));
+    assert_false(image_has(image, ", "));
+}
+
 static void user_data_is_a_cloud_config(void **state)
 {
     struct user_data what = { .boot = BOOT, .agent_url = "https://b:1/agent", .sha256 = SUM };
@@ -286,6 +301,7 @@ int main(void)
         cmocka_unit_test(gpus_are_read_from_extra_specs),
         cmocka_unit_test(the_site_file_knows_better),
         cmocka_unit_test(quota_is_split_between_us_and_others),
+        cmocka_unit_test(images_are_chosen_by_properties),
         cmocka_unit_test(user_data_is_a_cloud_config),
         cmocka_unit_test(coreos_is_told_in_its_own_way),
         cmocka_unit_test(user_data_has_bounds),

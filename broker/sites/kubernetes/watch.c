@@ -20,7 +20,7 @@
 #define SIGNAL_MS     250  /* changes that come together wake the site's thread once */
 #define FRESH_MS      5000 /* a watch that broke off is no broken link before this */
 #define PAUSE_MS      500  /* before the first try to take it up again, then twice that ... */
-#define PAUSE_MOST_MS 15000
+#define PAUSE_MOST_MS 5000
 #define FORGET_MS     60000 /* what only events spoke of */
 
 enum { JOBS, PODS, EVENTS, CONFIGMAPS, KINDS };

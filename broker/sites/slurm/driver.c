@@ -164,12 +164,21 @@ static void add_to(struct slurm_gpus *sums, int *count, const struct slurm_gpus 
     }
 }
 
+static bool partition_counts(const struct survey *survey, const char *name)
+{
+    for (size_t i = 0; i < survey->partition_count; i++)
+        if (slurm_in_list(name, survey->partitions[i].name))
+            return true;
+    return false;
+}
+
+/* Another site may be other partitions of this very cluster, with pilots of its own. */
 static void survey_job(struct survey *survey, const struct slurm_job *job)
 {
     enum fault fault;
     bool running = slurm_state(job, &fault) == INSTANCE_ACTIVE;
 
-    if (strncmp(job->name, "spillway-", 9) != 0)
+    if (strncmp(job->name, "spillway-", 9) != 0 || !partition_counts(survey, job->partition))
         return;
     survey->cpus_ours += job->cpus;
     add_to(survey->gpus_ours, &survey->types_ours, job->gpus, job->gpu_types);

@@ -249,7 +249,8 @@ bool slurm_job_read(const char *line, struct slurm_job *out)
         !next_part(&line, out->comment, sizeof out->comment))
         return false;
     if (next_part(&line, out->reason, sizeof out->reason)) {
-        next_part(&line, start, sizeof start);
+        if (next_part(&line, start, sizeof start))
+            next_part(&line, out->partition, sizeof out->partition);
         if (parse_i64(start, 0, INT64_MAX / 1000, &seconds, NULL) == 0)
             out->start_ms = seconds * 1000;
         seconds = 0;

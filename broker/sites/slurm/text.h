@@ -37,14 +37,14 @@ struct slurm_partition {
 
 /* A line of squeue in the format SLURM_QUEUE_FORMAT, with SLURM_TIME_FORMAT=%s. */
 struct slurm_job {
-    char id[64], state[32], reason[128], name[128], comment[128];
+    char id[64], state[32], reason[128], name[128], comment[128], partition[128];
     int64_t submitted_ms;
     int64_t start_ms; /* when it began, or is expected to; 0: Slurm does not say */
     int cpus;
     struct slurm_gpus gpus[GPU_TYPES_MOST];
     int gpu_types;
 };
-#define SLURM_QUEUE_FORMAT "%i|%T|%V|%C|%b|%j|%k|%r|%S"
+#define SLURM_QUEUE_FORMAT "%i|%T|%V|%C|%b|%j|%k|%r|%S|%P"
 
 /* Pilots of one array are called "spillway-1a2b3c4d-7+": member 3 of it is worker
  * "spillway-1a2b3c4d-10".  `id` is squeue's, "12_3"; any other name is left alone. */

@@ -124,8 +124,9 @@ static void a_job_is_read_and_judged(void **state)
 
     (void)state;
     for (size_t i = 0; i < array_len(cases); i++) {
-        own_str char *line = xasprintf("12|%s|1790000000|4|gres:gpu:V100:1|spillway-1-2|uuid|%s\n",
-                                       cases[i].state, cases[i].reason);
+        own_str char *line =
+            xasprintf("12|%s|1790000000|4|gres:gpu:V100:1|spillway-1-2|uuid|%s|0|batch\n",
+                      cases[i].state, cases[i].reason);
 
         assert_true(slurm_job_read(line, &job));
         assert_int_equal(slurm_state(&job, &fault), cases[i].is);
@@ -134,6 +135,7 @@ static void a_job_is_read_and_judged(void **state)
     assert_string_equal(job.id, "12");
     assert_string_equal(job.name, "spillway-1-2");
     assert_string_equal(job.comment, "uuid");
+    assert_string_equal(job.partition, "batch");
     assert_int_equal(job.cpus, 4);
     assert_int_equal(job.submitted_ms, 1790000000000);
     assert_int_equal(job.gpus[0].count, 1);

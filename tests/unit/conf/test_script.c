@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "conf/expand.h"
 #include "conf/job.h"
 #include "conf/script.h"
 #include "corpus.h"
@@ -197,9 +198,99 @@ static void what_is_no_text_is_refused(void **state)
     assert_string_equal(odd, found);
 }
 
+static char *call_outcome(const char *text, const char *const *words, size_t count,
+                          struct sbatch_call *call)
+{
+    struct buf out = BUF_INIT(0);
+    struct script script;
+    own_str char *dump = NULL;
+
+    *call = (struct sbatch_call){ 0 };
+    sbatch_parse(text, strlen(text), "run.sh", NOW, words, count, call, &script);
+    json_object_del(script.description, "script");
+    dump = json_dumps(script.description, JSON_COMPACT | JSON_SORT_KEYS);
+    buf_puts(&out, dump);
+    for (size_t i = 0; i < script.faults.count; i++)
+        buf_printf(&out, " F%d: %s", script.faults.list[i].line, script.faults.list[i].text);
+    script_free(&script);
+    return buf_take(&out);
+}
+
+static void sbatch_itself_takes_what_scripts_only_warn_of(void **state)
+{
+    static const char *const words[] = { "-HW", "-o", "%j.txt",      "--chdir=/data",
+                                         "-c",  "4",  "--wrap=true", "-dsingleton" };
+    struct sbatch_call call;
+    own_str char *found = call_outcome("#!/bin/sh\n#SBATCH -c 2 -n 3 -o other -J mine\n", words,
+                                       sizeof words / sizeof words[0], &call);
+
+    (void)state;
+    assert_string_equal(found, "{\"hold\":true,\"name\":\"mine\",\"resources\":{\"cpus\":12}}");
+    assert_string_equal(call.output, "%j.txt");
+    assert_string_equal(call.chdir, "/data");
+    assert_string_equal(call.wrap, "true");
+    assert_true(call.wait && call.singleton && !call.parsable);
+    assert_int_equal(call.cpus_per_task, 4);
+    sbatch_call_free(&call);
+}
+
+static void what_sbatch_cannot_do_is_a_fault_there(void **state)
+{
+    static const char *const words[] = { "--dependency=after:12" };
+    struct sbatch_call call;
+    own_str char *found = call_outcome("#!/bin/sh\n", words, 1, &call);
+
+    (void)state;
+    assert_non_null(strstr(found, "F0: --dependency=after: only afterok"));
+    sbatch_call_free(&call);
+}
+
+static void options_end_where_the_script_begins(void **state)
+{
+    static const char *const calls[][6] = {
+        { "run.sh", "-n", "4", NULL },
+        { "-n", "4", "run.sh", "-x", NULL },
+        { "-n4", "--mem", "4G", "run.sh", NULL },
+        { "--parsable", "-HQ", "run.sh", NULL },
+        { "--mem=4G", "--", "run.sh", NULL },
+        { "--wrap", "-n", NULL },
+        { NULL },
+    };
+    static const size_t counts[] = { 0, 2, 3, 2, 1, 2, 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        assert_int_equal(sbatch_option_words(calls[i]), counts[i]);
+}
+
+static void escaped_text_comes_back(void **state)
+{
+    static const char *const texts[] = { "",
+                                         "plain",
+                                         "{task}",
+                                         "{{task}}",
+                                         "a{job}b{name}c",
+                                         "{{{index}",
+                                         "{scheduled_time} {other} {" };
+    const struct job_vars vars = { .job = 12, .index = 7, .name = "fit" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        own_str char *escaped = job_escape(texts[i], false), *back = job_expand(escaped, &vars);
+        own_str char *script = job_escape(texts[i], true), *same = job_expand_script(script, &vars);
+
+        assert_string_equal(back, texts[i]);
+        assert_string_equal(same, texts[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sbatch_itself_takes_what_scripts_only_warn_of),
+        cmocka_unit_test(what_sbatch_cannot_do_is_a_fault_there),
+        cmocka_unit_test(options_end_where_the_script_begins),
+        cmocka_unit_test(escaped_text_comes_back),
         cmocka_unit_test(a_script_without_lines_is_its_text),
         cmocka_unit_test(own_lines_win_over_sbatch_lines),
         cmocka_unit_test(lines_count_until_the_first_command),

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# 1140-requeue.t - an sshd that restarts, and a pilot that an operator requeues,, cost the user nothing
+# run: limit 300
+. "${0%/*}/lab.sh"
+conf
+start
+cat >job.yaml <<YAML
+script: |
+  #!/bin/sh
+  echo "attempt \$SPILLWAY_ATTEMPT_NUMBER"
+  until test -e /tmp/spillway-lab-$PORT; do sleep 0.1; done
+retries: {user: 1}
+YAML
+id=$(submit job.yaml)
+ok "a job runs" 'wait_state "$id" running'
+worker=$(field "$id" worker)
+
+"$SLURM/lab" down "$LAB" sshd
+for pid in $(pgrep -u "$LAB_USER" -x sshd); do kill "$pid"; done
+ok "with no sshd the site is known to be in trouble" 'eventually 90 "! site_is_up"'
+is "the job runs on" "$(field "$id" state) $(field "$id" attempt)" "running 1"
+env -u SPILLWAY_TEST "$SLURM/lab" up "$LAB" sshd # it outlives this test
+ok "the session is opened again" 'eventually 90 site_is_up'
+is "and the job never noticed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
+
+number=$(squeue -h -n "$worker" -o %i)
+# Pilots are made with --no-requeue, for an agent's token dies at its first use: Slurm refuses, or ends it.
+scontrol requeue "$number" >requeue.out 2>&1 || diag "Slurm refuses: $(cat requeue.out)"
+squeue -h -j "$number" -t R -o %i 2>/dev/null | grep -q . && scancel "$number"
+ok "its pilot is taken away, and it runs again" 'wait_state "$id" running --attempt 2 --limit 120'
+is "the user's retries remain" "$(field "$id" user_retries_used)" 0
+touch "/tmp/spillway-lab-$PORT"
+ok "and ends well" 'wait_state "$id" succeeded --limit 60'
+rm -f "/tmp/spillway-lab-$PORT"
+ok "nothing is left" 'nothing_is_left 90'
+done_testing

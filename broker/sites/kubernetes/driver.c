@@ -129,12 +129,12 @@ static int read_texts(struct kubernetes *kube, struct err *err)
 static int read_conf(struct kubernetes *kube, struct err *err)
 {
     const struct site_conf *conf = kube->conf;
-    const char *namespace = NULL;
+    const char *name = NULL;
 
     if (conf->connect != CONNECT_HTTPS)
         return site_conf_error(conf, "/connect", err, "a site of type %s is reached by https only",
                                conf->type);
-    if (site_conf_str(conf, "/namespace", &namespace, err) < 0 || read_texts(kube, err) < 0 ||
+    if (site_conf_str(conf, "/namespace", &name, err) < 0 || read_texts(kube, err) < 0 ||
         read_user(kube, err) < 0 ||
         read_map(conf, "/node_selector", &kube->node_selector, err) < 0 ||
         read_map(conf, "/labels", &kube->labels, err) < 0 ||
@@ -146,13 +146,11 @@ static int read_conf(struct kubernetes *kube, struct err *err)
         site_conf_span(conf, "/keep_finished", &kube->keep_ms, err) < 0 ||
         site_conf_bytes(conf, "/disk", &kube->disk, err) < 0)
         return -1;
-    if (!namespace)
-    namespace = kube->kube.namespace ? kube->kube.namespace : "default";
-    if (strlen(namespace) > 63 ||
-        namespace[strspn(namespace, "abcdefghijklmnopqrstuvwxyz0123456789-")])
-        return site_conf_error(conf, "/namespace", err, "'%.64s' is no name of a namespace",
-                               namespace);
-    kube->namespace = xstrdup(namespace);
+    if (!name)
+        name = kube->kube.namespace ? kube->kube.namespace : "default";
+    if (strlen(name) > 63 || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")])
+        return site_conf_error(conf, "/namespace", err, "'%.64s' is no name of a namespace", name);
+    kube->namespace = xstrdup(name);
     return capacity_read_conf(kube, err);
 }
 

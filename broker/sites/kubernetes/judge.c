@@ -126,10 +126,7 @@ static bool judge_waiting(const json_t *status, struct verdict *out)
         return false;
     snprintf(out->words, sizeof out->words, "%s: %s: %s", why, or_empty(image), or_empty(words));
     out->waits = one_of(why, pulls) ? WAITS_REGISTRY : WAITS_NOT;
-    if (one_of(why, pulls) && !registry_is_away(words))
-        say(out, INSTANCE_FAILED, fault, reason, "%s: image %s: %s", why, or_empty(image),
-            or_empty(words));
-    else if (one_of(why, images))
+    if ((one_of(why, pulls) && !registry_is_away(words)) || one_of(why, images))
         say(out, INSTANCE_FAILED, fault, reason, "%s: image %s: %s", why, or_empty(image),
             or_empty(words));
     /* A Secret or ConfigMap that is still to come is "not found"; all else does not mend itself. */

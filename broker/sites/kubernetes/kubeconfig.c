@@ -188,8 +188,9 @@ static int find(const struct layers *layers, const char *kind, const char *name,
             return 0;
         }
     put_names(layers, kind, &names);
-    return err_set(err, FAULT_INVALID, "%s has no %s '%.200s'; there is %s", layers->list[0].name,
-                   one, name, names.length ? buf_text(&names) : "none");
+    err_set(err, FAULT_INVALID, "%s has no %s '%.200s'; there is %s", layers->list[0].name, one,
+            name, names.length ? buf_text(&names) : "none");
+    return -1;
 }
 
 /* The current context is the first file's that names one; one alone needs no naming. */
@@ -382,13 +383,19 @@ static int check_root(const struct layer *layer, struct err *err)
     return 0;
 }
 
+static void hand_over(struct kube_conf *from, struct kube_conf *out)
+{
+    *out = *from;
+    memset(from, 0, sizeof *from);
+}
+
 static int resolve(const struct layers *layers, const char *context, struct kube_conf *out,
                    struct err *err)
 {
     own_kube_conf struct kube_conf conf = { .server = NULL };
     own_str char *cluster = NULL, *user = NULL;
     own_buf struct buf names = BUF_INIT(4096);
-    struct place at, of;
+    struct place at = { .layer = NULL }, of = at;
 
     if (!context && !(context = current(layers))) {
         put_names(layers, "contexts", &names);
@@ -407,8 +414,7 @@ static int resolve(const struct layers *layers, const char *context, struct kube
         return -1;
     if (user && (find(layers, "users", user, &of, err) < 0 || read_user(&of, &conf, err) < 0))
         return -1;
-    *out = conf;
-    conf = (struct kube_conf){ .server = NULL };
+    hand_over(&conf, out);
     return 0;
 }
 
@@ -518,8 +524,7 @@ int kube_conf_in_cluster(const char *dir, struct kube_conf *out, struct err *err
         namespace.data[strcspn(namespace.data, " \r\n")] = '\0';
         conf.namespace = xstrdup(namespace.data);
     }
-    *out = conf;
-    conf = (struct kube_conf){ .server = NULL };
+    hand_over(&conf, out);
     return 0;
 }
 

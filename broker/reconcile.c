@@ -202,6 +202,8 @@ static void make_all(struct reconcile *r, struct make_item *const *items, size_t
         free((char *)orders[i].boot);
         if (errs[i].fault == FAULT_NONE)
             continue;
+        if (errs[i].fault == FAULT_QUOTA)
+            r->probe_mono_ms = 0; /* somebody else was quicker: how much is left? */
         note_fault(r, items[i]->worker, errs[i].text);
         end_worker(r, items[i]->worker, REASON_BOOT, errs[i].text);
         r->options.changed(r->options.arg);

@@ -377,6 +377,21 @@ int site_probe(struct site *site, int64_t deadline_mono_ms, struct err *err)
     return settle(site, "probe", NULL, rc, err);
 }
 
+/* Where the site has just said that its quota is used up, the rest of a batch would only hear the
+ * same. */
+static void create_each(struct site *site, const struct order *orders, size_t count,
+                        struct err *errs)
+{
+    bool full = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (full)
+            err_set(&errs[i], FAULT_QUOTA, "not asked for: the quota was used up a moment ago");
+        else if (site->driver->create(site->self, &orders[i], &errs[i]) < 0)
+            full = errs[i].fault == FAULT_QUOTA;
+    }
+}
+
 void site_create(struct site *site, const struct order *orders, size_t count, struct err *errs)
 {
     const struct site_driver *driver = site->driver;
@@ -389,8 +404,7 @@ void site_create(struct site *site, const struct order *orders, size_t count, st
     if (count > 1 && driver->create_many)
         driver->create_many(site->self, orders, count, errs);
     else
-        for (size_t i = 0; i < count; i++)
-            driver->create(site->self, &orders[i], &errs[i]);
+        create_each(site, orders, count, errs);
     for (size_t i = 0; i < count; i++)
         settle(site, "create", orders[i].shape, errs[i].fault ? -1 : 0, &errs[i]);
 }

@@ -10,8 +10,12 @@
     stray SITE LIKE NAME  a volume there, marked as if the broker of the worker LIKE had made it for NAME
     volume-state WORKER STATE  what Cinder takes the worker's volumes for
     quota SITE KEY N     that project's quota of "volumes", "gigabytes" or "floatingip"
+    crowd SEED           another client of the three projects, as their user: takes quota and frees it until SIGTERM
     wait-none SECONDS    until nothing is left; 1 when something still is
 """
+import collections
+import random
+import signal
 import sys
 import time
 
@@ -131,20 +135,51 @@ def quota(site, key, value):
 
 
 def peak(seconds, path):
-    projects = {p.name: p.id for p in cloud.identity.projects() if p.name in SITES}
-    most = {}
+    """By the servers themselves: Nova counts one that it refused for quota, late and by ERROR, until it is removed."""
+    projects = {p.id: p.name for p in cloud.identity.projects() if p.name in SITES}
+    limits = {name: get(cloud.compute, f"/os-quota-sets/{project}", "quota_set") for project, name in projects.items()}
+    most = collections.Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        for site, project in projects.items():
-            quota = get(cloud.compute, f"/os-quota-sets/{project}/detail", "quota_set")
-            for key in "instances", "cores":
-                used, limit = quota[key]["in_use"], quota[key]["limit"]
-                if used >= most.get((site, key), (0, 0))[0]:
-                    most[site, key] = (used, limit)
+        answer = cloud.compute.get("/servers/detail?all_tenants=1", microversion="2.79")
+        answer.raise_for_status()
+        now = collections.Counter()
+        for server in answer.json()["servers"]:
+            if server["status"] == "ACTIVE" and server["tenant_id"] in projects:
+                now[projects[server["tenant_id"]], "instances"] += 1
+                now[projects[server["tenant_id"]], "cores"] += server["flavor"]["vcpus"]
+        most |= now
         with open(path, "w", encoding="utf-8") as file:
-            for (site, key), (used, limit) in sorted(most.items()):
-                file.write(f"{site} {key} {used} {limit}\n")
+            for (site, key), used in sorted(most.items()):
+                file.write(f"{site} {key} {used} {limits[site][key]}\n")
         time.sleep(0.5)
+    return 0
+
+
+def crowd(seed):
+    """In each project up to two servers that are nobody's of Spillway's, made and removed again and again."""
+    chance, going, made = random.Random(int(seed)), [], 0
+    signal.signal(signal.SIGTERM, lambda *_: going.append(1))
+    own = {site: openstack.connect(cloud=site) for site in SITES}
+    flavor = cloud.compute.find_flavor("m1.tiny").id
+    image = cloud.image.find_image("debian-12").id
+    network = cloud.network.find_network("labnet").id
+    servers = {site: [] for site in SITES}
+    while not going:
+        site = chance.choice(SITES)
+        if servers[site] and (len(servers[site]) == 2 or chance.random() < 0.4):
+            own[site].compute.delete(f"/servers/{servers[site].pop(0)}")
+        else:
+            answer = own[site].compute.post("/servers", json={"server": {
+                "name": f"other-{made}", "flavorRef": flavor, "imageRef": image, "networks": [{"uuid": network}]}})
+            if answer.status_code == 202:  # 403: Spillway was quicker
+                servers[site].append(answer.json()["server"]["id"])
+                made += 1
+        time.sleep(chance.uniform(1, 3))
+    for site in SITES:
+        for number in servers[site]:
+            own[site].compute.delete(f"/servers/{number}")
+    print(f"{made} servers of another client")
     return 0
 
 
@@ -157,8 +192,8 @@ def main():
         return peak(float(rest[0]), rest[1])
     if command == "wait-none":
         return wait_none(float(rest[0]))
-    return {"clean": clean, "delete": delete, "volume": volume, "stray": stray, "volume-state": volume_state,
-            "quota": quota}[command](*rest)
+    return {"clean": clean, "delete": delete, "crowd": crowd, "volume": volume, "stray": stray,
+            "volume-state": volume_state, "quota": quota}[command](*rest)
 
 
 sys.exit(main())

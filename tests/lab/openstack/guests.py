@@ -52,6 +52,8 @@ def boot(server):
     size_machine(folder, server["flavor"])
     give_gpus(folder, server["flavor"])
     disks = give_disks(folder, server)
+    with open(os.path.join(folder, "booted"), "w", encoding="utf-8") as file:
+        file.write(f"{int(time.time() * 1000)}\n")
     with open(os.path.join(folder, "console"), "ab") as log:
         return subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",

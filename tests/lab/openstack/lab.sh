@@ -37,7 +37,7 @@ guests_stop() {
 
 # Faults of a kind that the broker noted of a site.
 quota_faults() {
-    grep -c "site $1: create: .*[Qq]uota" "$T/broker.log"
+    grep -c "site $1: create: .*: 403: .*[Qq]uota" "$T/broker.log"
 }
 
 # requests WHAT WORKER: how many requests "making" or "removing" it took, all tries together.

@@ -10,6 +10,7 @@ cat >>conf.yaml <<'YAML'
     cloud: site-b
     netwrok: labnet
   - {name: locked, type: openstack, cloud: locked, network: labnet}
+  - {name: bare, type: openstack, cloud: bare, network: labnet}
   - {name: lost, type: openstack, cloud: site-c, network: elsewhere}
 YAML
 cat >clouds.yaml <<'YAML'
@@ -17,6 +18,7 @@ clouds:
   site-a: {auth: {auth_url: "http://127.0.0.1:5000", username: site-a, password: site-a-secret, project_name: site-a}}
   site-b: {auth: {auth_url: "http://127.0.0.1:5000", username: site-b, password: site-b-secret, project_name: site-b}}
   site-c: {auth: {auth_url: "http://127.0.0.1:5000", username: site-c, password: site-c-secret, project_name: site-c}}
+  bare: {auth: {auth_url: "http://127.0.0.1:5000", username: site-b, project_name: site-b}}
   locked: {auth: {auth_url: "http://127.0.0.1:5000", username: site-b, password: wrong, project_name: site-b}}
 YAML
 guests_start
@@ -28,6 +30,7 @@ OS_CLIENT_CONFIG_FILE=$lab_clouds
 told() { spillway sites --json | python3 -c 'import json,sys; print(*[str(s) for s in json.load(sys.stdin) if s["name"] == sys.argv[1]])' "$1"; }
 like "a cloud that is not there" "$(told nobody)" "conf.yaml:[0-9]+:[0-9]+: sites.1..cloud: .*has no cloud .*nobody"
 like "a slip of the pen" "$(told typo)" "conf.yaml:[0-9]+:[0-9]+: sites.2..netwrok: unknown key; did you mean .*network"
+like "a credential that is not whole" "$(told bare)" "conf.yaml:[0-9]+:[0-9]+: sites.4..cloud: .*bare.*auth.password .it may stand in secure.yaml. is missing"
 ok "a wrong password" 'eventually 30 "told locked | grep -q \"Keystone refuses the login: 401\""'
 unlike "is not told to anybody" "$(cat "$T/broker.log"; told locked)" 'wrong'
 ok "a network that is not there" 'eventually 30 "told lost | grep -q \"network: no such network; there is labnet\""'

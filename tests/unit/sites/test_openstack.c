@@ -256,6 +256,78 @@ static void user_data_is_a_cloud_config(void **state)
     assert_non_null(strstr(text, SUM));
 }
 
+static void only_keys(const json_t *object, const char *const *known)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        size_t i = 0;
+
+        while (known[i] && strcmp(known[i], key) != 0)
+            i++;
+        if (!known[i])
+            fail_msg("Ignition knows no key '%s' here", key);
+    }
+}
+
+/* As version 3.0.0 of Ignition's specification has them; it refuses what it does not know. */
+static void check_file(const json_t *file)
+{
+    static const char *const keys[] = { "path", "mode", "overwrite", "contents", NULL };
+    static const char *const contents[] = { "source", NULL };
+    const char *path = os_text(file, "path");
+    const char *source = os_text(json_object_get(file, "contents"), "source");
+    own_buf struct buf text = BUF_INIT(0);
+
+    only_keys(file, keys);
+    only_keys(json_object_get(file, "contents"), contents);
+    assert_int_equal(path[0], '/');
+    assert_true(json_is_integer(json_object_get(file, "mode"))); /* decimal: JSON has no octal */
+    assert_true(json_is_boolean(json_object_get(file, "overwrite")));
+    assert_memory_equal(source, "data:;base64,", 13);
+    assert_int_equal(buf_put_unbase64(&text, source + 13, strlen(source + 13)), 0);
+    if (strcmp(path, "/var/lib/spillway/boot.json") == 0) {
+        assert_int_equal(json_integer_value(json_object_get(file, "mode")), 0600);
+        assert_non_null(strstr(buf_text(&text), "join-me"));
+    }
+}
+
+static void ignition_is_of_its_shape(void **state)
+{
+    static const char *const keys[] = { "ignition", "storage", "systemd", NULL };
+    static const char *const unit_keys[] = { "name", "enabled", "contents", NULL };
+    static const char *const version[] = { "version", NULL };
+    static const char *const files[] = { "files", NULL };
+    static const char *const units[] = { "units", NULL };
+    struct user_data what = {
+        .boot = BOOT, .agent_url = "https://b:1/agent", .sha256 = SUM, .ignition = true
+    };
+    own_str char *text = plain_of(&what);
+    own_json json_t *config = parse(text);
+    const json_t *storage = json_object_get(config, "storage"), *each;
+    const json_t *systemd = json_object_get(config, "systemd");
+    size_t i;
+
+    (void)state;
+    only_keys(config, keys);
+    only_keys(json_object_get(config, "ignition"), version);
+    only_keys(storage, files);
+    only_keys(systemd, units);
+    assert_int_equal(json_array_size(json_object_get(storage, "files")), 3);
+    json_array_foreach(json_object_get(storage, "files"), i, each)
+    {
+        check_file(each);
+    }
+    json_array_foreach(json_object_get(systemd, "units"), i, each)
+    {
+        only_keys(each, unit_keys);
+        assert_non_null(strstr(os_text(each, "name"), ".service"));
+        assert_non_null(strstr(os_text(each, "contents"), "\n[Service]\nExecStart=/"));
+    }
+}
+
 static void coreos_is_told_in_its_own_way(void **state)
 {
     struct user_data what = {
@@ -304,6 +376,7 @@ int main(void)
         cmocka_unit_test(images_are_chosen_by_properties),
         cmocka_unit_test(user_data_is_a_cloud_config),
         cmocka_unit_test(coreos_is_told_in_its_own_way),
+        cmocka_unit_test(ignition_is_of_its_shape),
         cmocka_unit_test(user_data_has_bounds),
     };
 

@@ -94,7 +94,7 @@ void slurm_exit_code(const json_t *task, struct buf *out)
 {
     enum reason reason = reason_of(task);
 
-    if (reason == REASON_WALLTIME)
+    if (reason == REASON_WALLTIME || reason == REASON_CANCELLED)
         buf_puts(out, "0:0");
     else if (reason == REASON_MEMORY)
         buf_puts(out, "0:125");
@@ -102,8 +102,6 @@ void slurm_exit_code(const json_t *task, struct buf *out)
         buf_puts(out, "0:53");
     else if (field_int(task, "signal") && reason == REASON_SIGNAL)
         buf_printf(out, "0:%lld", (long long)field_int(task, "signal"));
-    else if (reason == REASON_CANCELLED)
-        buf_puts(out, "0:0");
     else if (reason == REASON_STAGE_OUT)
         buf_puts(out, "1:0");
     else
@@ -475,15 +473,18 @@ PUT(cpu_time)
 
 PUT(cpu_time_raw)
 {
-    buf_printf(out, "%lld", (long long)(elapsed_s(row) * cpus_of(row)));
+    int64_t seconds = elapsed_s(row) * cpus_of(row);
+
+    buf_printf(out, "%lld", (long long)seconds);
 }
 
 PUT(total_cpu)
 {
     double seconds = field_real(row->task, "cpu_seconds");
+    int minutes = seconds < 3600 ? (int)(seconds / 60) : 0;
 
     if (seconds < 3600)
-        buf_printf(out, "%02d:%06.3f", (int)seconds / 60, seconds - (int)seconds / 60 * 60);
+        buf_printf(out, "%02d:%06.3f", minutes, seconds - 60.0 * minutes);
     else
         put_span(out, (int64_t)seconds, false);
 }

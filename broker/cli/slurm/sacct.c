@@ -93,7 +93,8 @@ static int make_report(const struct args *args, struct report *report, struct er
         format = getenv("SACCT_FORMAT");
     if (!format)
         format = args_has(args, "brief") ? FORMAT_BRIEF : FORMAT_USUAL;
-    rest = copy = xstrdup(format);
+    copy = xstrdup(format);
+    rest = copy;
     while ((one = strsep(&rest, ",")))
         if (*one && add_field(report, one, err) < 0)
             return -1;

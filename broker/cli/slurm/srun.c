@@ -112,7 +112,7 @@ static int run_all(const char *const *command, int64_t tasks)
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    const char *const *command = NULL;
+    const char *const *command = args->rest;
     const char *said = getenv("SLURM_NTASKS");
     int64_t tasks = 1;
 

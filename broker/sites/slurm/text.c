@@ -230,10 +230,11 @@ void slurm_member_name(char *name, size_t size, const char *id)
         return;
     name[length - 1] = '\0';
     base = slurm_name_number(name, &prefix);
+    index += base;
     if (base < 0)
         name[length - 1] = '+';
     else
-        snprintf(name + prefix, size - prefix, "%lld", (long long)(base + index));
+        snprintf(name + prefix, size - prefix, "%lld", (long long)index);
 }
 
 bool slurm_job_read(const char *line, struct slurm_job *out)

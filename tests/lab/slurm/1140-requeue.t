@@ -19,7 +19,7 @@ worker=$(field "$id" worker)
 for pid in $(pgrep -u "$LAB_USER" -x sshd); do kill "$pid"; done
 ok "with no sshd the site is known to be in trouble" 'eventually 90 "! site_is_up"'
 is "the job runs on" "$(field "$id" state) $(field "$id" attempt)" "running 1"
-env -u SPILLWAY_TEST "$SLURM/lab" up "$LAB" sshd # it outlives this test
+(cd / && env -u SPILLWAY_TEST "$SLURM/lab" up "$LAB" sshd) # it outlives this test
 ok "the session is opened again" 'eventually 90 site_is_up'
 is "and the job never noticed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
 

@@ -15,11 +15,14 @@ id=$(submit job.yaml)
 ok "a job runs" 'wait_state "$id" running'
 worker=$(field "$id" worker)
 
-"$SLURM/lab" down "$LAB" sshd
-for pid in $(pgrep -u "$LAB_USER" -x sshd); do kill "$pid"; done
+# Stopped, it takes no session; hung up, it starts anew.
+read -r sshd _ <"$LAB/run/sshd"
+kill -STOP "$sshd"
+for pid in $(pgrep -u "$LAB_USER" -x sshd); do kill -KILL "$pid"; done
 ok "with no sshd the site is known to be in trouble" 'eventually 90 "! site_is_up"'
 is "the job runs on" "$(field "$id" state) $(field "$id" attempt)" "running 1"
-(cd / && env -u SPILLWAY_TEST "$SLURM/lab" up "$LAB" sshd) # it outlives this test
+kill -CONT "$sshd"
+kill -HUP "$sshd"
 ok "the session is opened again" 'eventually 90 site_is_up'
 is "and the job never noticed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
 

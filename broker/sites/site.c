@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/own.h"
 #include "base/parse.h"
+#include "sites/heat/driver.h"
 #include "sites/kubernetes/driver.h"
 #include "sites/local.h"
 #include "sites/openstack/driver.h"
@@ -17,7 +18,7 @@
 #include "sites/ssh.h"
 
 static const struct site_driver *const drivers[] = {
-    &local_driver, &slurm_driver, &ssh_driver, &openstack_driver, &kubernetes_driver,
+    &local_driver, &slurm_driver, &ssh_driver, &openstack_driver, &kubernetes_driver, &heat_driver,
 };
 
 struct shape_breaker {

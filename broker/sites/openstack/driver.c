@@ -69,8 +69,8 @@ int64_t os_time(const json_t *value)
 
 /* ---- configuration --------------------------------------------------------------------------- */
 
-static int read_names(const struct site_conf *conf, const char *pointer, const json_t **out,
-                      struct err *err)
+int os_read_names(const struct site_conf *conf, const char *pointer, const json_t **out,
+                  struct err *err)
 {
     const json_t *list = site_conf_get(conf, pointer), *each;
     size_t i;
@@ -88,7 +88,7 @@ static int read_names(const struct site_conf *conf, const char *pointer, const j
     return 0;
 }
 
-static int read_agent(struct openstack *os, struct err *err)
+int os_read_agent(struct openstack *os, struct err *err)
 {
     if (site_conf_only(os->conf, "/agent", agent_keys, err) < 0 ||
         site_conf_str(os->conf, "/agent/url", &os->agent_url, err) < 0 ||
@@ -168,16 +168,16 @@ static int read_conf(struct openstack *os, struct err *err)
         site_conf_str(conf, "/availability_zone", &os->availability_zone, err) < 0 ||
         site_conf_str(conf, "/key_name", &os->key_name, err) < 0 ||
         site_conf_bool(conf, "/config_drive", &os->config_drive, err) < 0 ||
-        read_names(conf, "/flavors", &os->flavor_names, err) < 0 ||
-        read_names(conf, "/security_groups", &os->security_groups, err) < 0 ||
+        os_read_names(conf, "/flavors", &os->flavor_names, err) < 0 ||
+        os_read_names(conf, "/security_groups", &os->security_groups, err) < 0 ||
         site_conf_str(conf, "/floating_network", &os->floating_network, err) < 0 ||
         read_volume(os, "/boot_volume", &os->boot_volume, err) < 0 ||
         read_volume(os, "/scratch", &os->scratch, err) < 0)
         return -1;
-    return read_kept(os, err) < 0 || read_group(os, err) < 0 ? -1 : read_agent(os, err);
+    return read_kept(os, err) < 0 || read_group(os, err) < 0 ? -1 : os_read_agent(os, err);
 }
 
-static int open_session(struct openstack *os, struct err *err)
+int os_open_session(struct openstack *os, struct err *err)
 {
     const struct site_conf *conf = os->conf;
     const char *name = NULL, *region = NULL;
@@ -220,7 +220,7 @@ static int os_open(const struct site_conf *conf, const char *dir, void **self, s
     (void)dir;
     os->conf = conf;
     os->program = agent_program();
-    if (read_conf(os, err) < 0 || open_session(os, err) < 0) {
+    if (read_conf(os, err) < 0 || os_open_session(os, err) < 0) {
         os_close(os);
         return -1;
     }
@@ -255,7 +255,7 @@ static int by_size(const void *a, const void *b)
     return left->memory < right->memory ? -1 : left->memory > right->memory;
 }
 
-static void put_shapes(struct openstack *os, struct probe *out)
+void os_put_shapes(struct openstack *os, struct probe *out)
 {
     size_t most = os->flavor_count;
 
@@ -284,14 +284,14 @@ static void put_shapes(struct openstack *os, struct probe *out)
     }
 }
 
-static void put_images(struct openstack *os, struct probe *out)
+void os_put_images(struct openstack *os, struct probe *out)
 {
     out->images = xcalloc(os->image_count + 1, sizeof *out->images);
     for (size_t i = 0; i < os->image_count; i++)
         out->images[i] = xstrdup(os->images[i].name);
 }
 
-static void put_counted(const struct servers *servers, struct probe *out)
+void os_put_counted(const struct servers *servers, struct probe *out)
 {
     size_t count = 0;
 
@@ -345,9 +345,9 @@ static int os_probe(void *self, int64_t deadline, struct probe *out, struct err 
         neutron_quota(os, &things, deadline, out, err) < 0 ||
         cinder_quota(os, &servers, &things, deadline, out, err) < 0)
         return -1;
-    put_shapes(os, out);
-    put_images(os, out);
-    put_counted(&servers, out);
+    os_put_shapes(os, out);
+    os_put_images(os, out);
+    os_put_counted(&servers, out);
     out->more = images_json(os);
     out->credential_end_ms = session_credential_end(os->session);
     return 0;

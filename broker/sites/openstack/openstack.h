@@ -216,6 +216,21 @@ struct user_data {
 /* base64, as Nova takes it; owned by the caller, who wipes it: it holds the join token. */
 int user_data_make(const struct user_data *what, char **out, struct err *err);
 
+/* ---- driver.c: what a site of type heat reads, knows and gives as this one does ---- */
+
+int os_read_names(const struct site_conf *conf, const char *pointer, const json_t **out,
+                  struct err *err);
+int os_read_agent(struct openstack *os, struct err *err);
+int os_open_session(struct openstack *os, struct err *err);
+void os_put_shapes(struct openstack *os, struct probe *out);
+void os_put_images(struct openstack *os, struct probe *out);
+void os_put_counted(const struct servers *servers, struct probe *out);
+/* NULL, with words: there is none. */
+const struct image *os_choose_image(const struct openstack *os, const char *name, struct err *err);
+/* base64; owned by the caller, who wipes it. */
+int os_user_data(const struct openstack *os, const struct order *order, const struct image *image,
+                 const struct parts *parts, char **out, struct err *err);
+
 /* ---- shared ---- */
 
 /* `text` with all but letters, digits and "-._~" as %XX. */

@@ -31,6 +31,7 @@ static const struct {
     [OS_VOLUME] = { "block-storage", "Cinder", "block_storage_endpoint_override", NULL,
                     "volumev3" },
     [OS_PLACEMENT] = { "placement", "Placement", "placement_endpoint_override", NULL, NULL },
+    [OS_ORCHESTRATION] = { "orchestration", "Heat", "orchestration_endpoint_override", NULL, NULL },
 };
 
 struct session {

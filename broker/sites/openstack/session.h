@@ -15,7 +15,15 @@
 #include "net/http.h"
 #include "sites/openstack/clouds.h"
 
-enum os_service { OS_COMPUTE, OS_NETWORK, OS_IMAGE, OS_VOLUME, OS_PLACEMENT, OS_SERVICES };
+enum os_service {
+    OS_COMPUTE,
+    OS_NETWORK,
+    OS_IMAGE,
+    OS_VOLUME,
+    OS_PLACEMENT,
+    OS_ORCHESTRATION,
+    OS_SERVICES
+};
 
 struct session;
 

@@ -41,8 +41,7 @@ static int count_requests(struct openstack *os, const char *what, const char *na
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static const struct image *choose_image(const struct openstack *os, const char *name,
-                                        struct err *err)
+const struct image *os_choose_image(const struct openstack *os, const char *name, struct err *err)
 {
     const struct site_conf *conf = os->conf;
     const char *here = name ? site_conf_image(conf, name) : NULL;
@@ -55,9 +54,8 @@ static const struct image *choose_image(const struct openstack *os, const char *
     return image_find(os, here, err);
 }
 
-static int make_user_data(const struct openstack *os, const struct order *order,
-                          const struct image *image, const struct parts *parts, char **out,
-                          struct err *err)
+int os_user_data(const struct openstack *os, const struct order *order, const struct image *image,
+                 const struct parts *parts, char **out, struct err *err)
 {
     own_json json_t *boot = json_loads(order->boot, 0, NULL);
     const char *url = os_text(boot, "url");
@@ -88,7 +86,7 @@ static int make_server(struct openstack *os, const struct order *order, const st
     bool maybe_done = false;
     int rc;
 
-    if (make_user_data(os, order, image, parts, &user_data, err) < 0 || !user_data)
+    if (os_user_data(os, order, image, parts, &user_data, err) < 0 || !user_data)
         return -1;
     rc = nova_create(os, order, flavor, image, parts, user_data, &maybe_done, err);
     explicit_bzero(user_data, strlen(user_data));
@@ -171,7 +169,7 @@ static int begun_before(struct openstack *os, const char *name, int64_t deadline
 static int make(struct openstack *os, const struct order *order, struct err *err)
 {
     const struct flavor *flavor = flavor_find(os, order->shape);
-    const struct image *image = choose_image(os, order->image, err);
+    const struct image *image = os_choose_image(os, order->image, err);
     struct parts parts = { .port = NULL };
     own_str char *kept = NULL;
     int rc;

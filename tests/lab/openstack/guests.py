@@ -34,7 +34,8 @@ def servers():
 def boot(server):
     """Run what the user data says; None: it is no server of Spillway's."""
     data = server.get("OS-EXT-SRV-ATTR:user_data")
-    if "spillway-worker" not in server["metadata"] or not data:
+    # Servers of stacks bear our name and nothing else of ours.
+    if not data or not ("spillway-worker" in server["metadata"] or server["name"].startswith("spillway-")):
         return None
     text = base64.b64decode(data).decode()
     first, rest = text.split("\n", 1)

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "losses.h"
@@ -170,6 +171,16 @@ static void note_joined(struct dispatch *d, int64_t worker)
     d->joined[d->joined_count++] = worker;
 }
 
+/* How long before its join a worker began: a machine that was started for it has been up so long,
+ * anything else has its agent's age. */
+static int64_t began_before(const char *facts, int64_t took_ms)
+{
+    own_json json_t *object = facts ? json_loads(facts, 0, NULL) : NULL;
+    int64_t up = json_integer_value(json_object_get(object, "uptime_ms"));
+
+    return up > 0 && up < took_ms ? up : json_integer_value(json_object_get(object, "age_ms"));
+}
+
 /* Before the change is applied: what a task's end, or a worker's join, teaches. */
 static void learn(struct dispatch *d, const struct change *change)
 {
@@ -183,6 +194,12 @@ static void learn(struct dispatch *d, const struct change *change)
         if (task && task->worker && row->attempt == task->attempt && run >= 0)
             world_ran(d->options.world, task, run, row->state == TASK_SUCCEEDED,
                       queue->time.now_wall_ms);
+    }
+    if (change->kind == CHANGE_TASK) {
+        struct qtask *task = queue_task(queue, change->task.job, change->task.index);
+
+        if (task && task->worker && change->task.infra_retries > task->infra_retries)
+            world_failed(d->options.world, task, queue->time.now_wall_ms);
     } else if (change->kind == CHANGE_WORKER && change->worker.state == WORKER_GONE) {
         struct qworker *worker = queue_worker(queue, change->worker.id);
 
@@ -192,7 +209,9 @@ static void learn(struct dispatch *d, const struct change *change)
         struct qworker *worker = queue_worker(queue, change->worker.id);
 
         if (worker && !worker->joined_ms && change->worker.joined_ms > worker->created_ms)
-            world_booted(d->options.world, worker, change->worker.joined_ms - worker->created_ms);
+            world_booted(
+                d->options.world, worker, change->worker.joined_ms - worker->created_ms,
+                began_before(change->worker.facts, change->worker.joined_ms - worker->created_ms));
         if (worker && !worker->joined_ms && change->worker.joined_ms)
             note_joined(d, worker->id);
     }
@@ -501,6 +520,9 @@ static void make_workers(struct dispatch *d, const struct making *making)
             complain("a new worker", &err);
             return;
         }
+        pthread_mutex_lock(&d->options.queue->lock);
+        world_made(d->options.world, worker.id, making->made_for);
+        pthread_mutex_unlock(&d->options.queue->lock);
         reconcile_make(reconcile, &(struct make){ .worker = worker.id,
                                                   .name = worker.name,
                                                   .shape = making->shape,
@@ -573,6 +595,7 @@ static void save_experience(struct dispatch *d)
     struct err err = ERR_INIT;
 
     pthread_mutex_lock(&d->options.queue->lock);
+    world_note_breakers(d->options.world);
     experience_save(world_experience(d->options.world), keep_record, &list);
     pthread_mutex_unlock(&d->options.queue->lock);
     while (list) {
@@ -730,6 +753,7 @@ int dispatch_load(struct dispatch *d, struct err *err)
         0)
         return -1;
     pthread_mutex_lock(&queue->lock);
+    world_restore(d->options.world);
     set_time(queue);
     rc = store_load(d->options.store, load_changes, &loading, err);
     pthread_mutex_unlock(&queue->lock);

@@ -8,8 +8,9 @@
 #include "base/map.h"
 #include "base/own.h"
 
-enum kind { RUN, BOOT, SHARE, MONEY, KIND_COUNT };
-static const char *const stems[KIND_COUNT] = { "run/", "boot/", "share/", "money/" };
+enum kind { RUN, BOOT, WAIT, BREAKER, AVOID, SHARE, MONEY, KIND_COUNT };
+static const char *const stems[KIND_COUNT] = { "run/",   "boot/",  "wait/", "breaker/",
+                                               "avoid/", "share/", "money/" };
 
 struct figure {
     char *key; /* with its stem */
@@ -17,6 +18,7 @@ struct figure {
     union {
         struct learned learned;
         struct share share;
+        struct breaker breaker;
         struct {
             double spent;
             int64_t since_ms;
@@ -25,6 +27,7 @@ struct figure {
 };
 
 struct experience {
+    uint64_t version;               /* of boots and waits */
     struct map figures[KIND_COUNT]; /* by what stands behind the stem */
 };
 
@@ -66,11 +69,13 @@ static struct figure *figure_of(struct experience *experience, enum kind kind, c
     return figure;
 }
 
-static struct figure *boot_of(struct experience *experience, const char *site, const char *shape)
+static struct figure *of_class(struct experience *experience, enum kind kind, const char *site,
+                               int64_t class_id)
 {
-    own_str char *name = xasprintf("%s//%s", site, shape);
+    own_str char *name =
+        class_id ? xasprintf("%s/%lld", site, (long long)class_id) : xasprintf("%s/", site);
 
-    return figure_of(experience, BOOT, name);
+    return figure_of(experience, kind, name);
 }
 
 static struct figure *run_of(struct experience *experience, int64_t class_id)
@@ -99,6 +104,8 @@ static void read_figure(struct figure *figure, enum kind kind, const char *value
         read_pair(value, "usage", &figure->share.usage, "at_ms", &figure->share.at_ms);
     else if (kind == MONEY)
         read_pair(value, "spent", &figure->money.spent, "since_ms", &figure->money.since_ms);
+    else if (kind == BREAKER || kind == AVOID)
+        breaker_parse(value, &figure->breaker, NULL);
     else
         learned_parse(value, &figure->learned, NULL); /* what cannot be read is learnt anew */
 }
@@ -112,6 +119,7 @@ void experience_load(struct experience *experience, const char *key, const char 
             read_figure(figure_of(experience, (enum kind)kind, key + length), (enum kind)kind,
                         value);
     }
+    experience->version++;
 }
 
 static void put_figure(const struct figure *figure, enum kind kind, struct buf *out)
@@ -122,6 +130,8 @@ static void put_figure(const struct figure *figure, enum kind kind, struct buf *
     else if (kind == MONEY)
         buf_printf(out, "{\"spent\":%.17g,\"since_ms\":%lld}", figure->money.spent,
                    (long long)figure->money.since_ms);
+    else if (kind == BREAKER || kind == AVOID)
+        breaker_put(&figure->breaker, out);
     else
         learned_put(&figure->learned, out);
 }
@@ -143,17 +153,28 @@ void experience_save(struct experience *experience, experience_record *each, voi
     }
 }
 
+void experience_show(const struct experience *experience, experience_record *each, void *arg)
+{
+    for (int kind = BOOT; kind <= AVOID; kind++) {
+        const struct figure *figure;
+
+        for (size_t i = 0; (figure = map_next(&experience->figures[kind], &i));) {
+            own_buf struct buf text = BUF_INIT(0);
+
+            if (kind < BREAKER ? !figure->learned.seen
+                               : !figure->breaker.faults && !figure->breaker.opened)
+                continue;
+            put_figure(figure, (enum kind)kind, &text);
+            each(arg, figure->key, buf_text(&text));
+        }
+    }
+}
+
 /* ---- run and boot times ---- */
 
 const struct learned *experience_run(struct experience *experience, int64_t class_id)
 {
     return &run_of(experience, class_id)->learned;
-}
-
-const struct learned *experience_boot(struct experience *experience, const char *site,
-                                      const char *shape)
-{
-    return &boot_of(experience, site, shape)->learned;
 }
 
 static void learn(struct figure *figure, int64_t ms)
@@ -167,10 +188,106 @@ void experience_ran(struct experience *experience, int64_t class_id, int64_t run
     learn(run_of(experience, class_id), run_ms);
 }
 
-void experience_booted(struct experience *experience, const char *site, const char *shape,
-                       int64_t boot_ms)
+void experience_booted(struct experience *experience, const char *site, const char *image,
+                       const char *shape, int64_t boot_ms)
 {
-    learn(boot_of(experience, site, shape), boot_ms);
+    own_str char *name = xasprintf("%s/%s/%s", site, image, shape);
+
+    learn(figure_of(experience, BOOT, name), boot_ms);
+    experience->version++;
+}
+
+void experience_waited(struct experience *experience, const char *site, int64_t class_id,
+                       int64_t wait_ms)
+{
+    learn(of_class(experience, WAIT, site, class_id), wait_ms);
+    experience->version++;
+}
+
+uint64_t experience_version(const struct experience *experience)
+{
+    return experience->version;
+}
+
+static void each_learned(const struct experience *experience, enum kind kind,
+                         experience_learned *each, void *arg)
+{
+    const struct figure *figure;
+
+    for (size_t i = 0; (figure = map_next(&experience->figures[kind], &i));)
+        if (figure->learned.seen)
+            each(arg, figure->key + strlen(stems[kind]), &figure->learned);
+}
+
+void experience_boots(const struct experience *experience, experience_learned *each, void *arg)
+{
+    each_learned(experience, BOOT, each, arg);
+}
+
+void experience_waits(const struct experience *experience, experience_learned *each, void *arg)
+{
+    each_learned(experience, WAIT, each, arg);
+}
+
+/* ---- faults ---- */
+
+static void each_breaker(const struct experience *experience, enum kind kind,
+                         experience_breaker *each, void *arg)
+{
+    const struct figure *figure;
+
+    for (size_t i = 0; (figure = map_next(&experience->figures[kind], &i));)
+        if (figure->breaker.faults || figure->breaker.opened)
+            each(arg, figure->key + strlen(stems[kind]), &figure->breaker);
+}
+
+void experience_breakers(const struct experience *experience, experience_breaker *each, void *arg)
+{
+    each_breaker(experience, BREAKER, each, arg);
+}
+
+void experience_avoided(const struct experience *experience, experience_breaker *each, void *arg)
+{
+    each_breaker(experience, AVOID, each, arg);
+}
+
+void experience_breaker_set(struct experience *experience, const char *name,
+                            const struct breaker *breaker)
+{
+    struct figure *figure = map_get_str(&experience->figures[BREAKER], name);
+    const struct breaker *was;
+
+    if (!figure && !breaker->faults && !breaker->opened)
+        return;
+    figure = figure_of(experience, BREAKER, name);
+    was = &figure->breaker;
+    if (was->faults == breaker->faults && was->opened == breaker->opened &&
+        was->open_until_ms == breaker->open_until_ms && was->last_ms == breaker->last_ms)
+        return;
+    figure->breaker = *breaker;
+    figure->dirty = true;
+}
+
+void experience_failed(struct experience *experience, const char *site, int64_t class_id,
+                       int64_t now_ms, const char *why)
+{
+    struct figure *figure = of_class(experience, AVOID, site, class_id);
+
+    breaker_fault(&figure->breaker, now_ms, true, why);
+    figure->dirty = true;
+}
+
+void experience_worked(struct experience *experience, const char *site, int64_t class_id)
+{
+    struct figure *figure;
+
+    if (experience->figures[AVOID].count == 0)
+        return;
+    figure = of_class(experience, AVOID, site, class_id);
+    if (!figure->breaker.faults)
+        return;
+    breaker_success(&figure->breaker);
+    figure->dirty = true;
 }
 
 /* ---- usage and money ---- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* experience.h - what the broker has learnt: run times, boot times, usage, money.
  *
- * Plain figures by name, kept by the store under the keys "run/CLASS", "boot/SITE//SHAPE",
- * "share/PROJECT[/USER]" and "money/PROJECT".  One thread at a time, with the queue's lock held. */
+ * Plain figures by name, kept by the store under the keys "run/CLASS", "boot/SITE/IMAGE/SHAPE",
+ * "wait/SITE/CLASS", "breaker/SITE[/SHAPE]", "avoid/SITE/CLASS", "share/PROJECT[/USER]" and
+ * "money/PROJECT".  One thread at a time, with the queue's lock held. */
 #ifndef SPILLWAY_EXPERIENCE_H
 #define SPILLWAY_EXPERIENCE_H
 
@@ -18,14 +19,36 @@ void experience_load(struct experience *experience, const char *key, const char 
 /* Give out what changed since the last call, as records for store_learned_put(). */
 typedef void experience_record(void *arg, const char *key, const char *value);
 void experience_save(struct experience *experience, experience_record *each, void *arg);
+/* All that is known of sites, in the same form. */
+void experience_show(const struct experience *experience, experience_record *each, void *arg);
 
 /* Never NULL; nothing seen yet is a zeroed value. */
 const struct learned *experience_run(struct experience *experience, int64_t class_id);
-const struct learned *experience_boot(struct experience *experience, const char *site,
-                                      const char *shape);
 void experience_ran(struct experience *experience, int64_t class_id, int64_t run_ms);
-void experience_booted(struct experience *experience, const char *site, const char *shape,
-                       int64_t boot_ms);
+/* A worker took so long from its beginning to its join.  `image` "": none is named. */
+void experience_booted(struct experience *experience, const char *site, const char *image,
+                       const char *shape, int64_t boot_ms);
+/* And so long to begin.  class_id 0: whatever it was made for. */
+void experience_waited(struct experience *experience, const char *site, int64_t class_id,
+                       int64_t wait_ms);
+/* Changes with either of them. */
+uint64_t experience_version(const struct experience *experience);
+typedef void experience_learned(void *arg, const char *name, const struct learned *learned);
+void experience_boots(const struct experience *experience, experience_learned *each, void *arg);
+void experience_waits(const struct experience *experience, experience_learned *each, void *arg);
+
+/* ---- faults: of sites and shapes ("SITE", "SITE/SHAPE"), and of a class at a site ---- */
+
+typedef void experience_breaker(void *arg, const char *name, const struct breaker *breaker);
+void experience_breakers(const struct experience *experience, experience_breaker *each, void *arg);
+void experience_breaker_set(struct experience *experience, const char *name,
+                            const struct breaker *breaker);
+/* A task of the class lost its attempt there, at no fault of its own; or one ended there. */
+void experience_failed(struct experience *experience, const char *site, int64_t class_id,
+                       int64_t now_ms, const char *why);
+void experience_worked(struct experience *experience, const char *site, int64_t class_id);
+/* "SITE/CLASS" of those that failed of late. */
+void experience_avoided(const struct experience *experience, experience_breaker *each, void *arg);
 
 /* `who`: "PROJECT" or "PROJECT/USER". */
 struct share *experience_share(struct experience *experience, const char *who);

@@ -119,6 +119,7 @@ static void take_create(const struct taking *taking, const struct sched_decision
                          .shape = arena_strdup(&plan->arena, site->shapes[decision->shape].name),
                          .decision = words_for(taking, decision),
                          .class_id = decision->class_id,
+                         .made_for = class ? class->id : 0,
                          .count = decision->count };
     if (decision->image)
         making->image = arena_strdup(&plan->arena, names_text(snapshot->names, decision->image));

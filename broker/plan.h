@@ -18,7 +18,7 @@ struct plan {
     struct making {
         int site;
         const char *shape, *image, *project, *container, *decision;
-        int64_t class_id, count;
+        int64_t class_id, made_for, count;
     } * makings; /* workers to be made */
     size_t making_count;
     struct {

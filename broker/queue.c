@@ -615,6 +615,7 @@ static void apply_task(struct queue *queue, const struct task_row *row, struct q
     if (!is_active(row->state) || row->attempt != task->attempt)
         nodes_release(queue, task);
     task->has_row = true;
+    task->infra_retries = row->infra_retries;
     task->state = row->state;
     if (task_state_final(row->state)) {
         task_free(queue, task);

@@ -95,6 +95,7 @@ struct qtask {
     struct qworker *worker;
     struct grant grant; /* what it holds of its worker */
     int64_t started_ms; /* of the current attempt; 0: not yet */
+    int infra_retries;
     bool has_row, picked, cancel_asked;
     bool waits;            /* has a row, but its own dependencies are open */
     bool breaks;           /* a node of it failed, the others were told */

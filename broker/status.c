@@ -193,20 +193,40 @@ static void put_offer(struct site *site, const json_t *reserved, json_t *answer)
     site_offer_put(site, offer);
 }
 
-static bool add_learned(void *arg, const char *key, const char *value)
-{
-    json_t *figures = json_loads(value, 0, NULL);
+struct learning {
+    const char *site;
+    json_t *into;
+};
 
-    if (figures)
-        json_object_set_new(arg, key, figures);
-    return true;
+/* "KIND/SITE" or "KIND/SITE/...": a prefix may be another site's too. */
+static void add_learned(void *arg, const char *key, const char *value)
+{
+    const struct learning *learning = arg;
+    const char *of = strchr(key, '/');
+    size_t length = strlen(learning->site);
+    json_t *figures;
+
+    if (!of || strncmp(of + 1, learning->site, length) != 0 ||
+        (of[1 + length] && of[1 + length] != '/') || !(figures = json_loads(value, 0, NULL)))
+        return;
+    json_object_set_new(learning->into, key, figures);
+}
+
+/* As it stands now, which the store will know within moments. */
+static json_t *learned_json(struct broker *broker, const char *site)
+{
+    struct learning learning = { site, json_object() };
+
+    pthread_mutex_lock(&broker->queue->lock);
+    world_note_breakers(broker->world);
+    experience_show(world_experience(broker->world), add_learned, &learning);
+    pthread_mutex_unlock(&broker->queue->lock);
+    return learning.into;
 }
 
 int broker_site_show(struct broker *broker, const char *name, json_t **out, struct err *err)
 {
-    own_str char *prefix = xasprintf("boot/%s/", name);
     own_json json_t *reserved = NULL;
-    json_t *learned = json_object();
     struct site *site;
     size_t place;
     int rc = 0;
@@ -225,12 +245,9 @@ int broker_site_show(struct broker *broker, const char *name, json_t **out, stru
                 rc = 0;
             }
     }
+    if (rc == 0)
+        json_object_set_new(*out, "learned", learned_json(broker, name));
     pthread_rwlock_unlock(&broker->sites_lock);
-    if (rc == 0) {
-        store_learned(broker->store, prefix, add_learned, learned, NULL);
-        json_object_set(*out, "learned", learned);
-    }
-    json_decref(learned);
     return rc == 0 ? 0 : no_site(name, err);
 }
 

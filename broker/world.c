@@ -9,34 +9,7 @@
 #include "caps.h"
 #include "sched/share.h"
 #include "site_sets.h"
-
-/* The part of a class that its description fixes, in the scheduler's words. */
-struct wclass {
-    struct qclass *class;
-    struct sched_class fixed;
-    uint64_t made; /* configuration it was made under */
-    int place;     /* in the snapshot of pass `pass` */
-    uint64_t pass;
-    struct arena arena;
-};
-
-struct world {
-    const struct broker_conf *conf;
-    struct site *const *sites;
-    size_t site_count;
-    uint64_t configuration; /* changes with world_configure */
-    uint64_t pass, last_generation;
-    struct names names;
-    struct map classes; /* id -> struct wclass */
-    struct comings comings;
-    struct experience *experience;
-    struct caps caps;   /* those configured, and those that jobs name */
-    struct room whole;  /* of all sites together, for shares */
-    struct arena arena; /* of the snapshot */
-    struct sched_snapshot snapshot;
-    struct qclass **place_class;
-    struct qworker **place_worker;
-};
+#include "world_parts.h"
 
 struct world *world_new(void)
 {
@@ -50,6 +23,7 @@ struct world *world_new(void)
 static void wclass_free(struct wclass *wclass)
 {
     arena_free(&wclass->arena);
+    free(wclass->waits);
     free(wclass);
 }
 
@@ -62,6 +36,8 @@ void world_free(struct world *world)
     for (size_t i = 0; (wclass = map_next(&world->classes, &i));)
         wclass_free(wclass);
     map_fini(&world->classes);
+    learned_forget(world);
+    map_fini(&world->made_for);
     comings_free(&world->comings);
     experience_free(world->experience);
     caps_free(&world->caps);
@@ -78,11 +54,13 @@ struct experience *world_experience(struct world *world)
 void world_configure(struct world *world, const struct broker_conf *conf, struct site *const *sites,
                      size_t site_count)
 {
+    learned_forget(world);
     world->conf = conf;
     world->sites = sites;
     world->site_count = site_count < SCHED_SITES_MOST - 1 ? site_count : SCHED_SITES_MOST - 1;
     world->configuration++;
     caps_configure(&world->caps, conf);
+    world_restore(world);
 }
 
 /* ---- classes
@@ -175,6 +153,7 @@ static struct wclass *wclass_get(struct world *world, struct qclass *class)
         wclass = xcalloc(1, sizeof *wclass);
         wclass->class = class;
         map_put(&world->classes, (uint64_t) class->id, wclass);
+        world->taken = 0; /* its waits are to be looked up */
     }
     if (wclass->made != world->configuration)
         wclass_fix(world, wclass);
@@ -228,7 +207,7 @@ static struct site_set sites_for(const struct world *world, const char *name,
     return set;
 }
 
-static int64_t period_of(const struct world *world, const char *project)
+int64_t period_of(const struct world *world, const char *project)
 {
     const struct project_rule *rule = broker_conf_project(world->conf, project);
 
@@ -281,280 +260,9 @@ static int user_place(struct world *world, struct people *people, int project, c
     return (int)people->user_count++;
 }
 
-/* ---- sites
- * -------------------------------------------------------------------------------------------------
- */
-
-static enum sched_quota_kind quota_kind(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum sched_quota_kind kind;
-    } kinds[] = {
-        { "instances", SCHED_QUOTA_WORKERS }, { "workers", SCHED_QUOTA_WORKERS },
-        { "pods", SCHED_QUOTA_WORKERS },      { "jobs", SCHED_QUOTA_WORKERS },
-        { "cores", SCHED_QUOTA_CORES },       { "memory", SCHED_QUOTA_MEMORY },
-        { "disk", SCHED_QUOTA_DISK },         { "gpus", SCHED_QUOTA_GPUS },
-    };
-
-    for (size_t i = 0; i < array_len(kinds); i++)
-        if (strcmp(kinds[i].name, name) == 0 ||
-            (kinds[i].kind == SCHED_QUOTA_GPUS && strncmp(name, "gpus:", 5) == 0))
-            return kinds[i].kind;
-    return SCHED_QUOTA_OTHER;
-}
-
-/* What our workers there take of a line, all together and those that a probe cannot have seen yet.
- */
-struct taken {
-    struct room all, unseen;
-    int64_t workers, unseen_workers;
-};
-
-static const struct shape *shape_find(const struct site_offer *offer, const char *name)
-{
-    for (size_t i = 0; name && i < offer->probe.shape_count; i++)
-        if (strcmp(offer->probe.shapes[i].name, name) == 0)
-            return &offer->probe.shapes[i];
-    return NULL;
-}
-
-static struct taken taken_at(struct queue *queue, const struct site_offer *offer, const char *site)
-{
-    struct taken taken = { .workers = 0 };
-    struct qworker *worker;
-
-    for (size_t i = 0; (worker = map_next(&queue->workers, &i));) {
-        const struct shape *shape = shape_find(offer, worker->shape);
-        struct room room = { worker->cpus, worker->memory, worker->disk, worker->gpus };
-
-        if (strcmp(worker->site, site) != 0)
-            continue;
-        if (shape)
-            room = (struct room){ shape->cpus, shape->memory, shape->disk, shape->gpus };
-        taken.workers++;
-        taken.all.cpus += room.cpus;
-        taken.all.memory += room.memory;
-        taken.all.disk += room.disk;
-        taken.all.gpus += room.gpus;
-        if (worker->created_ms < offer->probed_ms && worker->state != WORKER_INTENT)
-            continue;
-        taken.unseen_workers++;
-        taken.unseen.cpus += room.cpus;
-        taken.unseen.memory += room.memory;
-        taken.unseen.disk += room.disk;
-        taken.unseen.gpus += room.gpus;
-    }
-    return taken;
-}
-
-static int64_t part(const struct sched_quota *quota, const struct room *room, int64_t workers)
-{
-    switch (quota->kind) {
-    case SCHED_QUOTA_CORES:
-        return room->cpus;
-    case SCHED_QUOTA_MEMORY:
-        return room->memory;
-    case SCHED_QUOTA_DISK:
-        return room->disk;
-    case SCHED_QUOTA_GPUS:
-        return room->gpus;
-    case SCHED_QUOTA_OTHER:
-        return workers * quota->per_worker;
-    default:
-        return workers;
-    }
-}
-
-static void add_limit(struct world *world, struct sched_quota *quotas, size_t *count,
-                      const char *name, int64_t limit, const struct taken *taken, const char *model)
-{
-    struct sched_quota *quota = &quotas[*count];
-
-    if (limit < 0)
-        return;
-    *quota = (struct sched_quota){ .name = name, .kind = quota_kind(name), .limit = limit };
-    quota->per_worker = 1;
-    quota->ours = part(quota, &taken->all, taken->workers);
-    quota->gpu_model = names_number(&world->names, model);
-    ++*count;
-}
-
-/* The site's own ledger, and below it what the operator lends. */
-static void put_quotas(struct world *world, struct queue *queue, struct site *from,
-                       const struct site_offer *offer, struct sched_site *site)
-{
-    const struct site_conf *conf = site_conf_of(from);
-    struct taken taken = taken_at(queue, offer, conf->name);
-    struct site_freed gone;
-    struct room freed;
-    size_t count = 0, most = offer->probe.quota_count + 5 + conf->limits.model_count;
-    struct sched_quota *quotas = arena_alloc(&world->arena, most * sizeof *quotas);
-
-    site_freed(from, offer, &gone);
-    freed = (struct room){ gone.cpus, gone.memory, gone.disk, 0 };
-    for (size_t i = 0; i < offer->probe.quota_count; i++) {
-        const struct quota *line = &offer->probe.quotas[i];
-        struct sched_quota *quota = &quotas[count++];
-
-        /* The offer may be replaced while the snapshot lives. */
-        *quota = (struct sched_quota){ .name = arena_strdup(&world->arena, line->name),
-                                       .kind = quota_kind(line->name) };
-        quota->per_worker = line->per_worker;
-        quota->limit = line->limit;
-        quota->ours = line->ours - part(quota, &freed, gone.workers);
-        if (quota->ours < 0)
-            quota->ours = 0;
-        quota->others = line->others;
-        quota->reserved = part(quota, &taken.unseen, taken.unseen_workers);
-        if (strncmp(line->name, "gpus:", 5) == 0)
-            quota->gpu_model = names_number(&world->names, line->name + 5);
-        count -= quota->kind == SCHED_QUOTA_OTHER && !line->per_worker; /* only to be shown */
-    }
-    add_limit(world, quotas, &count, "workers", conf->limits.workers, &taken, NULL);
-    add_limit(world, quotas, &count, "cores", conf->limits.cores, &taken, NULL);
-    add_limit(world, quotas, &count, "memory", conf->limits.memory, &taken, NULL);
-    add_limit(world, quotas, &count, "disk", conf->limits.disk, &taken, NULL);
-    add_limit(world, quotas, &count, "gpus", conf->limits.gpus, &taken, NULL);
-    for (size_t i = 0; i < conf->limits.model_count; i++)
-        add_limit(world, quotas, &count, "gpus", conf->limits.models[i].count, &taken,
-                  conf->limits.models[i].model);
-    site->quotas = quotas;
-    site->quota_count = count;
-}
-
-static void put_shapes(struct world *world, struct site *from, const struct site_offer *offer,
-                       struct sched_site *site)
-{
-    const struct site_conf *conf = site_conf_of(from);
-    size_t count = offer->probe.shape_count;
-
-    if (count > SCHED_SHAPES_MOST)
-        count = SCHED_SHAPES_MOST;
-    site->shapes = arena_alloc(&world->arena, count * sizeof *site->shapes);
-    site->shape_count = count;
-    for (size_t i = 0; i < count; i++) {
-        const struct shape *shape = &offer->probe.shapes[i];
-        double price = site_conf_price(conf, shape->name);
-        struct breaker breaker;
-
-        site_shape_breaker(from, shape->name, &breaker);
-        site->shapes[i] = (struct sched_shape){
-            .name = shape->name,
-            .room = { shape->cpus, shape->memory_seen ? shape->memory_seen : shape->memory,
-                      shape->disk_seen ? shape->disk_seen : shape->disk, shape->gpus },
-            .quota_memory = shape->memory,
-            .quota_disk = shape->disk,
-            .gpu_model = names_number(&world->names, shape->gpu_model),
-            .gpu_memory = shape->gpu_memory,
-            .price_hour = price >= 0 ? price : shape->price_hour,
-            .closed_until_ms = breaker_closed_until(&breaker),
-            .closed_why = breaker.why[0] ? arena_strdup(&world->arena, breaker.why) : NULL,
-        };
-    }
-}
-
-static void put_boots(struct world *world, const struct site_conf *conf,
-                      const struct site_offer *offer, bool is_here, struct sched_site *site)
-{
-    struct sched_boot *boots =
-        arena_alloc(&world->arena, (offer->probe.shape_count + 1) * sizeof *boots);
-
-    for (size_t i = 0; i < site->shape_count; i++) {
-        const struct learned *boot =
-            experience_boot(world->experience, conf->name, site->shapes[i].name);
-
-        if (!boot->seen)
-            continue;
-        boots[site->boot_count++] = (struct sched_boot){
-            .shape = (int)i,
-            .mean_ms = learned_mean_ms(boot),
-            .high_ms = learned_high_ms(boot),
-        };
-    }
-    if (!site->boot_count && is_here) /* a process of this machine */
-        boots[site->boot_count++] =
-            (struct sched_boot){ .shape = -1, .mean_ms = 1000, .high_ms = 2000 };
-    site->boots = boots;
-}
-
-static void put_images(struct world *world, const struct site_conf *conf,
-                       const struct site_offer *offer, struct sched_site *site)
-{
-    size_t count = conf->image_count, at = 0;
-    uint32_t *images;
-
-    for (size_t i = 0; offer->probe.images && offer->probe.images[i]; i++)
-        count++;
-    images = arena_alloc(&world->arena, count * sizeof *images);
-    for (size_t i = 0; i < conf->image_count; i++)
-        images[at++] = names_number(&world->names, conf->images[i].name);
-    for (size_t i = 0; offer->probe.images && offer->probe.images[i]; i++)
-        images[at++] = names_number(&world->names, offer->probe.images[i]);
-    site->images = images;
-    site->image_count = at;
-    site->image = at ? images[0] : 0;
-}
-
-static void put_site(struct world *world, struct queue *queue, struct site *from,
-                     struct sched_site *site)
-{
-    const struct site_conf *conf = site_conf_of(from);
-    struct site_offer *offer = site_offer(from);
-    struct site_health health;
-    bool single = site_traits(from)->single;
-
-    site_health(from, &health);
-    *site = (struct sched_site){
-        .name = conf->name,
-        .generation = offer->generation,
-        .tier = conf->tier,
-        .phase = conf->phase,
-        .jurisdiction = names_number(&world->names, conf->jurisdiction),
-        .cloud_act = conf->cloud_act,
-        .local = single && conf->limits.workers <= 1,
-        .containers = true,
-        .container_bound = site_traits(from)->per_image,
-        .any_project = conf->shared || single,
-        .mode = health.mode,
-        .health = offer->probed_ms && health.up ? SCHED_UP : SCHED_DOWN,
-        .health_why = health.why[0] ? arena_strdup(&world->arena, health.why) : NULL,
-        .closed_until_ms = breaker_closed_until(&health.breaker),
-        .probed_ms = offer->probed_ms,
-        .max_workers = single && conf->limits.workers < 0 ? 1 : conf->limits.workers,
-        .credential_end_ms = offer->probe.credential_end_ms,
-        .max_walltime_ms = conf->max_walltime_ms,
-        .max_age_ms = conf->max_age_ms,
-        .overflow_after_ms = conf->overflow_after_ms,
-        .idle_ms = conf->idle_ms,
-        .latency_ms = offer->probe.latency_ms,
-        .wait_ms = -1,
-        .creates_most = 8,
-    };
-    put_shapes(world, from, offer, site);
-    put_images(world, conf, offer, site);
-    put_quotas(world, queue, from, offer, site);
-    put_boots(world, conf, offer, single, site);
-    for (size_t i = 0; i < site->shape_count; i++) {
-        world->whole.cpus += site->shapes[i].room.cpus;
-        world->whole.memory += site->shapes[i].room.memory;
-        world->whole.gpus += site->shapes[i].room.gpus;
-        site->shapes[i].name = arena_strdup(&world->arena, site->shapes[i].name);
-    }
-    site_offer_put(from, offer);
-}
-
 /* ---- workers
  * -------------------------------------------------------------------------------------------------
  */
-
-static int site_place(const struct world *world, const char *name)
-{
-    for (size_t i = 0; i < world->site_count; i++)
-        if (strcmp(site_name(world->sites[i]), name) == 0)
-            return (int)i;
-    return -1;
-}
 
 static int shape_place(const struct sched_site *site, const char *name)
 {
@@ -722,6 +430,7 @@ static void put_class(struct world *world, struct people *people, struct qclass 
         class->cost_left = from->spec.placement.max_cost * (double)from->ready_jobs.count;
     class->run_ms = learned_mean_ms(experience_run(world->experience, from->id));
     class->run_high_ms = learned_high_ms(experience_run(world->experience, from->id));
+    class->site_wait_ms = wclass->waits;
 }
 
 static void put_classes(struct world *world, struct queue *queue, struct people *people,
@@ -756,6 +465,7 @@ static void put_classes(struct world *world, struct queue *queue, struct people 
     }
     world->snapshot.classes = classes;
     world->snapshot.class_count = count;
+    learned_avoid(world, classes, now_ms);
 }
 
 void world_forget(struct world *world, const struct qclass *class)
@@ -813,9 +523,10 @@ const struct sched_snapshot *world_build(struct world *world, struct queue *queu
     world->snapshot = (struct sched_snapshot){ .now_ms = now_ms, .names = &world->names };
     people.projects = arena_alloc(&world->arena, people.room * sizeof *people.projects);
     people.users = arena_alloc(&world->arena, people.room * sizeof *people.users);
+    learned_refresh(world);
     sites = arena_alloc(&world->arena, world->site_count * sizeof *sites);
     for (size_t i = 0; i < world->site_count; i++)
-        put_site(world, queue, world->sites[i], &sites[i]);
+        world_put_site(world, queue, i, &sites[i]);
     world->snapshot.sites = sites;
     world->snapshot.site_count = world->site_count;
     put_classes(world, queue, &people, also, now_ms);
@@ -845,55 +556,4 @@ int world_place(const struct world *world, const struct qclass *class)
     const struct wclass *wclass = map_get(&world->classes, (uint64_t) class->id);
 
     return wclass && wclass->pass == world->pass ? wclass->place : -1;
-}
-
-/* ---- experience ---- */
-
-void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bool succeeded,
-               int64_t now_ms)
-{
-    const struct qclass *class = task->job->class;
-    const struct grant *grant = &task->grant;
-    int64_t nodes = queue_task_nodes(task);
-    struct room room = { grant->cpus * nodes, grant->memory * nodes, grant->disk * nodes,
-                         grant->gpus * nodes };
-    own_str char *user = xasprintf("%s/%s", class->project, class->user);
-
-    if (succeeded)
-        experience_ran(world->experience, class->id, run_ms);
-    experience_used(world->experience, class->project, &room, &world->whole, run_ms, now_ms,
-                    world->conf->half_life_ms);
-    experience_used(world->experience, user, &room, &world->whole, run_ms, now_ms,
-                    world->conf->half_life_ms);
-}
-
-void world_booted(struct world *world, const struct qworker *worker, int64_t boot_ms)
-{
-    experience_booted(world->experience, worker->site, worker->shape ? worker->shape : "", boot_ms);
-}
-
-static double price_of(struct world *world, int site, const char *name)
-{
-    struct site_offer *offer = site_offer(world->sites[site]);
-    const struct shape *shape = shape_find(offer, name);
-    double price = site_conf_price(site_conf_of(world->sites[site]), name);
-
-    if (price < 0 && shape)
-        price = shape->price_hour;
-    site_offer_put(world->sites[site], offer);
-    return price;
-}
-
-void world_ended(struct world *world, const struct qworker *worker, int64_t now_ms)
-{
-    int site = site_place(world, worker->site);
-    double price;
-
-    if (site < 0 || !worker->project || !worker->shape || now_ms <= worker->created_ms)
-        return;
-    price = price_of(world, site, worker->shape);
-    if (price > 0)
-        experience_paid(world->experience, worker->project,
-                        price * (double)(now_ms - worker->created_ms) / 3600000,
-                        period_of(world, worker->project), now_ms);
 }

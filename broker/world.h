@@ -42,11 +42,20 @@ int world_place(const struct world *world, const struct qclass *class);
 
 /* What was learnt, to be loaded and saved. */
 struct experience *world_experience(struct world *world);
+/* Breakers, from the sites to experience and back. */
+void world_note_breakers(struct world *world);
+void world_restore(struct world *world);
+/* A worker was asked for, for tasks of this class. */
+void world_made(struct world *world, int64_t worker, int64_t class_id);
+/* A task lost its attempt at no fault of its own. */
+void world_failed(struct world *world, const struct qtask *task, int64_t now_ms);
 /* A task ran for `run_ms`, holding its grant on each of its nodes. */
 void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bool succeeded,
                int64_t now_ms);
-/* A worker took `boot_ms` from the decision to its join. */
-void world_booted(struct world *world, const struct qworker *worker, int64_t boot_ms);
+/* A worker took `took_ms` from the decision to its join, and began, as its agent says,
+ * `began_ms` before that (0: it does not say). */
+void world_booted(struct world *world, const struct qworker *worker, int64_t took_ms,
+                  int64_t began_ms);
 /* A worker is gone: what it cost is its project's. */
 void world_ended(struct world *world, const struct qworker *worker, int64_t now_ms);
 #endif

@@ -32,6 +32,15 @@ static int64_t memory_total(void)
     return sysinfo(&info) == 0 ? (int64_t)info.totalram * info.mem_unit : 0;
 }
 
+static int64_t uptime_ms(void)
+{
+    struct timespec now;
+
+    return clock_gettime(CLOCK_BOOTTIME, &now) < 0
+               ? 0
+               : (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* The address that this machine has towards the world: of a datagram that is never sent. */
 static bool address_towards(int family, const char *where, char *out, size_t most)
 {
@@ -70,6 +79,7 @@ void facts_find(const char *dir, struct facts *out)
     limit = cgroup_memory_limit();
     if (limit > 0 && limit < out->memory)
         out->memory = limit;
+    out->began_ms = uptime_ms();
     if (statvfs(dir, &disk) == 0)
         out->disk = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
     if (uname(&names) == 0) {
@@ -96,9 +106,11 @@ json_t *facts_json(const struct facts *facts, const char *cgroup)
                               json_pack("{s:s, s:I, s:s}", "model", gpu->model, "memory_bytes",
                                         (json_int_t)gpu->memory, "id", gpu->id));
     }
-    out = json_pack("{s:i, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "cpus", facts->cpus,
+    out = json_pack("{s:i, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "cpus", facts->cpus,
                     "memory_bytes", (json_int_t)facts->memory, "disk_bytes",
-                    (json_int_t)facts->disk, "kernel", facts->kernel, "hostname", facts->hostname,
-                    "address", facts->address, "arch", facts->arch, "cgroup", cgroup, "gpus", gpus);
+                    (json_int_t)facts->disk, "uptime_ms", (json_int_t)uptime_ms(), "age_ms",
+                    (json_int_t)(uptime_ms() - facts->began_ms + 1), "kernel", facts->kernel,
+                    "hostname", facts->hostname, "address", facts->address, "arch", facts->arch,
+                    "cgroup", cgroup, "gpus", gpus);
     return out ? out : json_object();
 }

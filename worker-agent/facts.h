@@ -18,6 +18,7 @@ struct gpu {
 struct facts {
     int cpus;
     int64_t memory, disk; /* bytes */
+    int64_t began_ms;     /* the machine's uptime then */
     char kernel[65], hostname[65], arch[65];
     char address[64]; /* towards the network; of loopback where there is none */
     struct gpu gpus[GPUS_MOST];

@@ -175,6 +175,45 @@ static void print_images(struct cli *cli, const json_t *images)
     table_print(table, &cli->term);
 }
 
+static const struct column learned_columns[] = {
+    { "LEARNED", false, true }, { "SEEN", true, false },   { "MEAN", true, false },
+    { "95%", true, false },     { "FAULTS", true, false }, { "LAST FAULT", false, true },
+    { NULL, false, false },
+};
+
+/* Boots and waits as times, breakers by their faults. */
+static void print_learned(struct cli *cli, json_t *learned)
+{
+    own_table struct table *table = table_new(learned_columns);
+    char text[SHORT_BYTES];
+    const char *key;
+    json_t *of;
+
+    json_object_foreach(learned, key, of)
+    {
+        bool timed = json_object_get(of, "seen") != NULL;
+
+        table_cell(table, key);
+        if (timed)
+            table_cellf(table, "%lld", (long long)field_int(of, "seen"));
+        else
+            table_cell(table, NULL);
+        table_cell(table,
+                   timed ? short_span((int64_t)field_real(of, "mean"), text, sizeof text) : NULL);
+        table_cell(table,
+                   timed ? short_span((int64_t)field_real(of, "high"), text, sizeof text) : NULL);
+        if (timed)
+            table_cell(table, NULL);
+        else
+            table_cellf(table, "%lld", (long long)field_int(of, "faults"));
+        table_cell(table, field_text(of, "why"));
+    }
+    if (table_rows(table) == 0)
+        return;
+    putchar('\n');
+    table_print(table, &cli->term);
+}
+
 static void print_site(struct cli *cli, const json_t *site)
 {
     if (cli->json) {
@@ -185,6 +224,7 @@ static void print_site(struct cli *cli, const json_t *site)
     print_quotas(cli, json_object_get(site, "quota"));
     print_shapes(cli, json_object_get(site, "shapes"));
     print_images(cli, json_object_get(json_object_get(site, "more"), "images"));
+    print_learned(cli, json_object_get(site, "learned"));
 }
 
 static int run_show(struct cli *cli, const struct args *args, struct err *err)

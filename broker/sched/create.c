@@ -72,7 +72,7 @@ static int64_t boot_high(const struct pass *pass, const struct pass_class *pc, s
     int64_t mean = boot_ms(pass->params, site, shape, image);
 
     return (known && known->high_ms > mean ? known->high_ms : mean) +
-           (site->wait_ms > 0 ? site->wait_ms : 0);
+           wait_there(pc->class, site, (int)s);
 }
 
 int64_t prepare_span(const struct pass *pass, const struct pass_class *pc)
@@ -269,7 +269,7 @@ static bool weigh(struct pass *pass, struct pass_class *pc, const struct suits *
     const struct sched_shape *shape = &site->shapes[offer->shape];
     const struct sched_option *option = &pc->class->options[offer->option];
     int64_t run = run_typical(pass->params, pc->class, option);
-    int64_t queue = site->wait_ms > 0 ? site->wait_ms : 0;
+    int64_t queue = wait_there(pc->class, site, offer->site);
     bool urgent = false, first = suits->count == 0;
     double same, near, most, ready;
 
@@ -325,7 +325,7 @@ static bool weigh_gang(struct pass *pass, struct pass_class *pc, struct offer *o
             have += pass->pools[pass->suited[i]].workers;
     offer->boot = boot_ms(pass->params, site, offer->shape,
                           pc->class->image ? pc->class->image : site->image);
-    offer->finish = offer->boot + (int64_t)run + (site->wait_ms > 0 ? site->wait_ms : 0);
+    offer->finish = offer->boot + (int64_t)run + wait_there(pc->class, site, offer->site);
     offer->count = nodes_apart(site, option) - (int64_t)have;
     offer->slots = offer->per_worker = 1;
     offer->gain = (double)offer->count;

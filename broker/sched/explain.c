@@ -650,7 +650,7 @@ static void look_new_worker(struct row *row, const struct workers *workers, int6
 {
     const struct sched_shape *shape = &row->site->shapes[row->out->shape];
     int64_t boot = boot_ms(row->pass->params, row->site, row->out->shape, row->changed.image) +
-                   (row->site->wait_ms > 0 ? row->site->wait_ms : 0);
+                   wait_there(row->class, row->site, row->out->site);
     bool fits;
 
     if (!look_credential(row, boot))

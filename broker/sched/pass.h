@@ -244,6 +244,16 @@ static inline struct room need_apart(const struct sched_site *site,
     need.gpus *= times;
     return need;
 }
+/* From the asking for a worker until it begins, as learnt; 0 where nothing was. */
+static inline int64_t wait_there(const struct sched_class *class, const struct sched_site *site,
+                                 int place)
+{
+    int64_t wait = class->site_wait_ms && class->site_wait_ms[place] >= 0
+                       ? class->site_wait_ms[place]
+                       : site->wait_ms;
+
+    return wait > 0 ? wait : 0;
+}
 static inline void room_take(struct room *free, const struct room *need, int64_t count)
 {
     free->cpus -= need->cpus * count;

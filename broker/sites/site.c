@@ -275,6 +275,26 @@ void site_shape_breaker(struct site *site, const char *name, struct breaker *out
     pthread_mutex_unlock(&site->lock);
 }
 
+void site_breakers(struct site *site, site_breaker_each *each, void *arg)
+{
+    const struct shape_breaker *shape;
+
+    pthread_mutex_lock(&site->lock);
+    each(arg, NULL, &site->health.breaker);
+    for (size_t i = 0; (shape = map_next(&site->shapes, &i));)
+        each(arg, shape->shape, &shape->breaker);
+    pthread_mutex_unlock(&site->lock);
+}
+
+void site_breaker_restore(struct site *site, const char *shape, const struct breaker *breaker)
+{
+    pthread_mutex_lock(&site->lock);
+    *(shape ? shape_of(site, shape) : &site->health.breaker) = *breaker;
+    if (!shape)
+        snprintf(site->health.why, sizeof site->health.why, "%s", breaker->why);
+    pthread_mutex_unlock(&site->lock);
+}
+
 /* ---- calls ------------------------------------------------------------------------------------
  */
 

@@ -66,6 +66,12 @@ void site_set_mode(struct site *site, enum site_mode mode);
 /* The breaker of one shape; *out is as last seen. */
 void site_shape_breaker(struct site *site, const char *shape, struct breaker *out);
 
+/* All breakers that have met a fault lately, or had; shape NULL: the site's own.  What an earlier
+ * broker knew is put back before the first call. */
+typedef void site_breaker_each(void *arg, const char *shape, const struct breaker *breaker);
+void site_breakers(struct site *site, site_breaker_each *each, void *arg);
+void site_breaker_restore(struct site *site, const char *shape, const struct breaker *breaker);
+
 /* The driver's functions, see site_driver.h.  Faults are counted, feed the breakers and name the
  * site. */
 int site_probe(struct site *site, int64_t deadline_mono_ms, struct err *err);

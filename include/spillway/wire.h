@@ -7,7 +7,7 @@
  *
  *   POST /v1/agent/join
  *   -> {"worker": NAME, "token": JOIN-TOKEN, "version": "0.1.0",
- *       "facts": {"cpus": 8, "memory_bytes": N, "disk_bytes": N, "kernel": "6.1.0", "hostname": "…", "address": "…",
+ *       "facts": {"cpus": 8, "memory_bytes": N, "disk_bytes": N, "kernel": "6.1.0", "hostname": "…", "address": "…", "uptime_ms": N, "age_ms": N,
  *                 "arch": "x86_64", "cgroup": "v2"|"v1"|"none",
  *                 "gpus": [{"model": "…", "memory_bytes": N, "id": "…"}]}}
  *   <- {"session": TOKEN, "epoch": "…", "heartbeat_ms": N, "lease_ttl_ms": N, "orphan_ms": N}

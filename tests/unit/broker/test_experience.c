@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/own.h"
 #include "experience.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -35,6 +36,12 @@ static struct experience *saved_and_loaded(struct experience *from, int *records
     return kept.into;
 }
 
+static void only_one(void *arg, const char *name, const struct learned *learned)
+{
+    assert_string_equal(name, (const char *)arg);
+    assert_int_equal(learned_mean_ms(learned), 60000);
+}
+
 static void run_and_boot_times_come_back(void **state)
 {
     struct experience *before = experience_new(), *after;
@@ -43,12 +50,59 @@ static void run_and_boot_times_come_back(void **state)
     (void)state;
     for (int i = 0; i < 10; i++)
         experience_ran(before, 7, 1000);
-    experience_booted(before, "scigne", "g1.v100", 60000);
+    experience_booted(before, "scigne", "debian-12", "g1.v100", 60000);
     after = saved_and_loaded(before, &records);
     assert_int_equal(records, 2);
     assert_int_equal(learned_mean_ms(experience_run(after, 7)), 1000);
-    assert_int_equal(learned_mean_ms(experience_boot(after, "scigne", "g1.v100")), 60000);
+    experience_boots(after, only_one, (char *)"scigne/debian-12/g1.v100");
     assert_int_equal(experience_run(after, 8)->seen, 0);
+    experience_free(before);
+    experience_free(after);
+}
+
+static void note_breaker(void *arg, const char *name, const struct breaker *breaker)
+{
+    buf_printf(arg, "%s %d %s;", name, breaker->opened, breaker->why);
+}
+
+static void faults_come_back_and_are_forgiven(void **state)
+{
+    struct experience *before = experience_new(), *after;
+    struct breaker breaker = { 0 };
+    own_buf struct buf text = BUF_INIT(0);
+    int records;
+
+    (void)state;
+    experience_breaker_set(before, "scigne", &breaker); /* nothing to keep */
+    breaker_fault(&breaker, DAY_MS, true, "no room");
+    experience_breaker_set(before, "scigne/g1.v100", &breaker);
+    experience_failed(before, "scigne", 7, DAY_MS, "lost");
+    experience_failed(before, "scigne", 7, DAY_MS + 40000, "lost");
+    experience_failed(before, "alpes", 7, DAY_MS, "lost");
+    experience_worked(before, "alpes", 7);
+    experience_worked(before, "alpes", 8);
+    after = saved_and_loaded(before, &records);
+    assert_int_equal(records, 3);
+    experience_breakers(after, note_breaker, &text);
+    assert_string_equal(buf_text(&text), "scigne/g1.v100 1 no room;");
+    buf_clear(&text);
+    experience_avoided(after, note_breaker, &text);
+    assert_string_equal(buf_text(&text), "scigne/7 2 lost;");
+    experience_free(before);
+    experience_free(after);
+}
+
+static void waits_are_kept_by_site_and_class(void **state)
+{
+    struct experience *before = experience_new(), *after;
+    uint64_t version = experience_version(before);
+    int records;
+
+    (void)state;
+    experience_waited(before, "lab", 7, 60000);
+    assert_int_not_equal(experience_version(before), version);
+    after = saved_and_loaded(before, &records);
+    experience_waits(after, only_one, (char *)"lab/7");
     experience_free(before);
     experience_free(after);
 }
@@ -120,6 +174,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_and_boot_times_come_back),
+        cmocka_unit_test(faults_come_back_and_are_forgiven),
+        cmocka_unit_test(waits_are_kept_by_site_and_class),
         cmocka_unit_test(only_what_changed_is_saved),
         cmocka_unit_test(usage_decays_from_where_it_was),
         cmocka_unit_test(money_counts_within_its_period),

@@ -252,7 +252,7 @@ static int order_make(const struct away *away, struct order_of *order, struct er
             order->blobs[blobs++] = order->spec.inputs[i].sha256;
     order->key =
         xasprintf("burst %s %s %lld", away->site, away->home, (long long)away->row.submitted_ms);
-    order->class_key = job_class_key(&order->spec, away->project, away->user);
+    order->class_key = job_class_key_new(&order->spec, away->project, away->user);
     order->text = json_canonical(document);
     sha256_hex_of(order->text, strlen(order->text), order->digest);
     order->row = (struct new_job){ .name = order->spec.name,

@@ -181,25 +181,33 @@ static int64_t began_before(const char *facts, int64_t took_ms)
     return up > 0 && up < took_ms ? up : json_integer_value(json_object_get(object, "age_ms"));
 }
 
+/* An attempt of it may have ended, be it that another follows. */
+static void learn_task(struct dispatch *d, const struct qtask *task, const struct task_row *row)
+{
+    int64_t now_ms = d->options.queue->time.now_wall_ms, run_ms = -1;
+
+    if (row->infra_retries > task->infra_retries)
+        world_failed(d->options.world, task, now_ms);
+    if (row->attempt != task->attempt)
+        return;
+    if (task_state_final(row->state) && row->started_ms)
+        run_ms = row->finished_ms - row->started_ms;
+    else if (row->state == TASK_PENDING && task->started_ms)
+        run_ms = now_ms - task->started_ms;
+    if (run_ms >= 0)
+        world_ran(d->options.world, task, run_ms, row->state == TASK_SUCCEEDED, now_ms);
+}
+
 /* Before the change is applied: what a task's end, or a worker's join, teaches. */
 static void learn(struct dispatch *d, const struct change *change)
 {
     struct queue *queue = d->options.queue;
 
-    if (change->kind == CHANGE_TASK && change->task.finished_ms && change->task.started_ms) {
-        const struct task_row *row = &change->task;
-        struct qtask *task = queue_task(queue, row->job, row->index);
-        int64_t run = row->finished_ms - row->started_ms;
-
-        if (task && task->worker && row->attempt == task->attempt && run >= 0)
-            world_ran(d->options.world, task, run, row->state == TASK_SUCCEEDED,
-                      queue->time.now_wall_ms);
-    }
     if (change->kind == CHANGE_TASK) {
         struct qtask *task = queue_task(queue, change->task.job, change->task.index);
 
-        if (task && task->worker && change->task.infra_retries > task->infra_retries)
-            world_failed(d->options.world, task, queue->time.now_wall_ms);
+        if (task && task->worker)
+            learn_task(d, task, &change->task);
     } else if (change->kind == CHANGE_WORKER && change->worker.state == WORKER_GONE) {
         struct qworker *worker = queue_worker(queue, change->worker.id);
 
@@ -521,7 +529,7 @@ static void make_workers(struct dispatch *d, const struct making *making)
             return;
         }
         pthread_mutex_lock(&d->options.queue->lock);
-        world_made(d->options.world, worker.id, making->made_for);
+        world_made(d->options.world, worker.id, making->made_for, making->cost);
         pthread_mutex_unlock(&d->options.queue->lock);
         reconcile_make(reconcile, &(struct make){ .worker = worker.id,
                                                   .name = worker.name,

@@ -8,9 +8,9 @@
 #include "base/map.h"
 #include "base/own.h"
 
-enum kind { RUN, BOOT, WAIT, BREAKER, AVOID, SHARE, MONEY, KIND_COUNT };
-static const char *const stems[KIND_COUNT] = { "run/",   "boot/",  "wait/", "breaker/",
-                                               "avoid/", "share/", "money/" };
+enum kind { RUN, BOOT, WAIT, BREAKER, AVOID, SHARE, MONEY, COST, KIND_COUNT };
+static const char *const stems[KIND_COUNT] = { "run/",   "boot/",  "wait/",  "breaker/",
+                                               "avoid/", "share/", "money/", "cost/" };
 
 struct figure {
     char *key; /* with its stem */
@@ -78,12 +78,17 @@ static struct figure *of_class(struct experience *experience, enum kind kind, co
     return figure_of(experience, kind, name);
 }
 
-static struct figure *run_of(struct experience *experience, int64_t class_id)
+static struct figure *by_class(struct experience *experience, enum kind kind, int64_t class_id)
 {
     char name[24];
 
     snprintf(name, sizeof name, "%lld", (long long)class_id);
-    return figure_of(experience, RUN, name);
+    return figure_of(experience, kind, name);
+}
+
+static struct figure *run_of(struct experience *experience, int64_t class_id)
+{
+    return by_class(experience, RUN, class_id);
 }
 
 /* ---- kept by the store ---- */
@@ -102,7 +107,7 @@ static void read_figure(struct figure *figure, enum kind kind, const char *value
 {
     if (kind == SHARE)
         read_pair(value, "usage", &figure->share.usage, "at_ms", &figure->share.at_ms);
-    else if (kind == MONEY)
+    else if (kind == MONEY || kind == COST)
         read_pair(value, "spent", &figure->money.spent, "since_ms", &figure->money.since_ms);
     else if (kind == BREAKER || kind == AVOID)
         breaker_parse(value, &figure->breaker, NULL);
@@ -127,7 +132,7 @@ static void put_figure(const struct figure *figure, enum kind kind, struct buf *
     if (kind == SHARE)
         buf_printf(out, "{\"usage\":%.17g,\"at_ms\":%lld}", figure->share.usage,
                    (long long)figure->share.at_ms);
-    else if (kind == MONEY)
+    else if (kind == MONEY || kind == COST)
         buf_printf(out, "{\"spent\":%.17g,\"since_ms\":%lld}", figure->money.spent,
                    (long long)figure->money.since_ms);
     else if (kind == BREAKER || kind == AVOID)
@@ -333,4 +338,17 @@ void experience_paid(struct experience *experience, const char *project, double 
 
     figure->money.spent += cost;
     figure->dirty = true;
+}
+
+double experience_cost(struct experience *experience, int64_t class_id)
+{
+    return by_class(experience, COST, class_id)->money.spent;
+}
+
+void experience_cost_add(struct experience *experience, int64_t class_id, double cost)
+{
+    struct figure *figure = by_class(experience, COST, class_id);
+
+    figure->money.spent += cost;
+    figure->dirty |= cost > 0;
 }

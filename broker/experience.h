@@ -2,7 +2,7 @@
 /* experience.h - what the broker has learnt: run times, boot times, usage, money.
  *
  * Plain figures by name, kept by the store under the keys "run/CLASS", "boot/SITE/IMAGE/SHAPE",
- * "wait/SITE/CLASS", "breaker/SITE[/SHAPE]", "avoid/SITE/CLASS", "share/PROJECT[/USER]" and
+ * "wait/SITE/CLASS", "breaker/SITE[/SHAPE]", "avoid/SITE/CLASS", "cost/CLASS", "share/PROJECT[/USER]" and
  * "money/PROJECT".  One thread at a time, with the queue's lock held. */
 #ifndef SPILLWAY_EXPERIENCE_H
 #define SPILLWAY_EXPERIENCE_H
@@ -59,6 +59,9 @@ void experience_used(struct experience *experience, const char *who, const struc
 /* Money that a project's ended workers have cost in the period that is now (period_ms 0: ever). */
 double experience_spent(struct experience *experience, const char *project, int64_t period_ms,
                         int64_t now_ms);
+/* What the tasks of a class that has a ceiling have cost. */
+double experience_cost(struct experience *experience, int64_t class_id);
+void experience_cost_add(struct experience *experience, int64_t class_id, double cost);
 void experience_paid(struct experience *experience, const char *project, double cost,
                      int64_t period_ms, int64_t now_ms);
 

@@ -20,12 +20,11 @@ static json_t *row_json(const struct sched_snapshot *snapshot, const struct sche
     static const char *const tiers[] = { "home", "partner", "commercial" };
     const struct sched_site *site = &snapshot->sites[row->site];
 
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:o}", "site", site->name, "tier",
-                     tiers[site->tier], "verdict", sched_verdict_name(row->verdict), "text",
-                     row->text, "fits_if", row->fits_if, "start",
-                     time_or_null(row->verdict == SCHED_NEVER ? 0 : row->start_ms), "cost",
-                     row->cost >= 0 && row->verdict != SCHED_NEVER ? json_real(row->cost)
-                                                                   : json_null());
+    return json_pack(
+        "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:o}", "site", site->name, "tier", tiers[site->tier],
+        "verdict", sched_verdict_name(row->verdict), "text", row->text, "fits_if", row->fits_if,
+        "start", time_or_null(row->verdict == SCHED_NEVER ? 0 : row->start_ms), "cost",
+        row->cost >= 0 && row->verdict != SCHED_NEVER ? json_real(row->cost) : json_null());
 }
 
 /* With the queue's lock held.  Broken sites get a row too: their fault is why nothing runs there.

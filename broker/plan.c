@@ -120,6 +120,10 @@ static void take_create(const struct taking *taking, const struct sched_decision
                          .decision = words_for(taking, decision),
                          .class_id = decision->class_id,
                          .made_for = class ? class->id : 0,
+                         .cost = decision->figures.cost < 0
+                                     ? -1
+                                     : decision->figures.cost /
+                                           (double)(decision->count > 0 ? decision->count : 1),
                          .count = decision->count };
     if (decision->image)
         making->image = arena_strdup(&plan->arena, names_text(snapshot->names, decision->image));

@@ -19,7 +19,8 @@ struct plan {
         int site;
         const char *shape, *image, *project, *container, *decision;
         int64_t class_id, made_for, count;
-    } * makings; /* workers to be made */
+        double cost; /* of one; < 0: not known */
+    } * makings;     /* workers to be made */
     size_t making_count;
     struct {
         int64_t worker;

@@ -2,6 +2,7 @@
 /* world.c - building snapshots. */
 #include "world.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -10,6 +11,8 @@
 #include "sched/share.h"
 #include "site_sets.h"
 #include "world_parts.h"
+
+#define RUN_UNKNOWN_MS 600000 /* of a task of which nothing is known */
 
 struct world *world_new(void)
 {
@@ -30,6 +33,7 @@ static void wclass_free(struct wclass *wclass)
 void world_free(struct world *world)
 {
     struct wclass *wclass;
+    void *made;
 
     if (!world)
         return;
@@ -37,7 +41,9 @@ void world_free(struct world *world)
         wclass_free(wclass);
     map_fini(&world->classes);
     learned_forget(world);
-    map_fini(&world->made_for);
+    for (size_t i = 0; (made = map_next(&world->made, &i));)
+        free(made);
+    map_fini(&world->made);
     comings_free(&world->comings);
     experience_free(world->experience);
     caps_free(&world->caps);
@@ -222,6 +228,7 @@ static struct sched_project project_of(struct world *world, const char *name, in
         .weight = rule ? rule->weight : 1,
         .usage = usage_of(world, name, now_ms),
         .tier = rule ? (rule->may_overflow ? rule->tier : TIER_HOME) : TIER_COMMERCIAL,
+        .phase = rule ? rule->phase : PHASE_PRODUCTION,
         .max_workers = rule ? rule->max_workers : -1,
         .money_limit = rule && rule->max_money >= 0 ? rule->max_money : -1,
         .money_spent = experience_spent(world->experience, name, period_of(world, name), now_ms),
@@ -327,40 +334,6 @@ static void put_workers(struct world *world, struct queue *queue, struct people 
     world->snapshot.worker_count = count;
 }
 
-static double cost_of(const struct sched_site *site, int shape, int64_t ms)
-{
-    double price = shape >= 0 ? site->shapes[shape].price_hour : -1;
-
-    return price > 0 && ms > 0 ? price * (double)ms / 3600000 : 0;
-}
-
-/* What running workers have cost so far, and will until the work that they hold is done. */
-static void charge_workers(struct world *world, struct people *people, int64_t now_ms)
-{
-    const struct sched_snapshot *snapshot = &world->snapshot;
-
-    for (size_t i = 0; i < snapshot->worker_count; i++) {
-        const struct sched_worker *worker = &snapshot->workers[i];
-        const struct sched_site *site = &snapshot->sites[worker->site];
-
-        if (worker->project < 0)
-            continue;
-        people->projects[worker->project].workers += site->tier != TIER_HOME;
-        people->projects[worker->project].money_spent +=
-            cost_of(site, worker->shape, now_ms - worker->created_ms);
-    }
-    for (size_t i = 0; i < snapshot->run_count; i++) {
-        const struct sched_run *run = &snapshot->runs[i];
-        const struct sched_worker *worker = &snapshot->workers[run->worker];
-        int64_t left = (run->ends_ms > 0 ? run->ends_ms : run->latest_ms) - now_ms;
-
-        /* Leases beside each other share their worker's price. */
-        if (worker->project >= 0 && left > 0 && worker->leases > 0)
-            people->projects[worker->project].money_committed +=
-                cost_of(&snapshot->sites[worker->site], worker->shape, left) / worker->leases;
-    }
-}
-
 /* ---- leases that are held now
  * --------------------------------------------------------------------------------- */
 
@@ -402,6 +375,93 @@ static void put_runs(struct world *world)
     world->snapshot.run_count = count;
 }
 
+/* ---- money ---- */
+
+static double cost_of(const struct sched_site *site, int shape, int64_t ms)
+{
+    double price = shape >= 0 ? site->shapes[shape].price_hour : -1;
+
+    return price > 0 && ms > 0 ? price * (double)ms / 3600000 : 0;
+}
+
+/* What a task that holds part of a worker will run still, at most as far as anything is known. */
+static int64_t run_left(struct world *world, const struct qtask *task, int64_t now_ms)
+{
+    const struct sched_run run = run_of(world, task, 0);
+    int64_t most = learned_high_ms(experience_run(world->experience, task->job->class->id));
+    int64_t elapsed = task->started_ms ? now_ms - task->started_ms : 0;
+    const struct wclass *wclass = wclass_get(world, task->job->class);
+
+    if (most < elapsed) /* nothing is known, or it runs longer than others did: its walltime */
+        most = run.latest_ms > 0                      ? run.latest_ms - task->started_ms
+               : wclass->fixed.options[0].walltime_ms ? wclass->fixed.options[0].walltime_ms
+                                                      : RUN_UNKNOWN_MS;
+    return most > elapsed ? most - elapsed : 0;
+}
+
+/* One task's part of its worker: of a project's own worker the time that is still to come, of one
+ * that serves anybody all of it. */
+static void charge_task(struct world *world, struct people *people, const struct qtask *task,
+                        size_t place, int64_t now_ms)
+{
+    const struct sched_worker *worker = &world->snapshot.workers[place];
+    const struct sched_site *site = &world->snapshot.sites[worker->site];
+    double price = worker->shape >= 0 ? site->shapes[worker->shape].price_hour : -1;
+    const struct wclass *wclass = wclass_get(world, task->job->class);
+    struct sched_class *class = wclass->pass == world->pass
+                                    ? (struct sched_class *)&world->snapshot.classes[wclass->place]
+                                    : NULL;
+    struct room need = { task->grant.cpus, task->grant.memory, task->grant.disk, task->grant.gpus };
+    int64_t left = run_left(world, task, now_ms);
+    int64_t elapsed = task->started_ms ? now_ms - task->started_ms : 0;
+
+    if (class && class->cost_left >= 0)
+        class->cost_left =
+            fmax(class->cost_left - task_cost(price, &worker->total, &need, elapsed + left), 0);
+    if (worker->project >= 0) {
+        people->projects[worker->project].money_committed +=
+            cost_of(site, worker->shape, left) / worker->leases;
+    } else if (class) {
+        people->projects[class->project].money_spent +=
+            task_cost(price, &worker->total, &need, elapsed);
+        people->projects[class->project].money_committed +=
+            task_cost(price, &worker->total, &need, left);
+    }
+}
+
+/* What a worker that has not joined was thought to cost when it was asked for, less what it has. */
+static double made_left(struct world *world, const struct sched_worker *worker, double so_far)
+{
+    const struct wmade *made = map_get(&world->made, (uint64_t)worker->id);
+    const struct sched_site *site = &world->snapshot.sites[worker->site];
+    double all = made ? made->cost : cost_of(site, worker->shape, RUN_UNKNOWN_MS);
+
+    return worker->state < WORKER_READY && all > so_far ? all - so_far : 0;
+}
+
+/* What running workers have cost so far, and will until the work that they hold, or were made for,
+ * is done. */
+static void charge_workers(struct world *world, struct people *people, int64_t now_ms)
+{
+    const struct sched_snapshot *snapshot = &world->snapshot;
+
+    for (size_t i = 0; i < snapshot->worker_count; i++) {
+        const struct sched_worker *worker = &snapshot->workers[i];
+        const struct sched_site *site = &snapshot->sites[worker->site];
+        double so_far = cost_of(site, worker->shape, now_ms - worker->created_ms);
+
+        list_each(at, &world->place_worker[i]->tasks)
+            charge_task(world, people, list_item(at, struct qtask, link), i, now_ms);
+        list_each(at, &world->place_worker[i]->nodes)
+            charge_task(world, people, list_item(at, struct qnode, of)->task, i, now_ms);
+        if (worker->project < 0)
+            continue;
+        people->projects[worker->project].workers += site->tier != TIER_HOME;
+        people->projects[worker->project].money_spent += so_far;
+        people->projects[worker->project].money_committed += made_left(world, worker, so_far);
+    }
+}
+
 /* ---- the whole
  * ---------------------------------------------------------------------------------------------------
  */
@@ -427,7 +487,8 @@ static void put_class(struct world *world, struct people *people, struct qclass 
     class->served_ms = from->served_ms;
     class->deadline_ms = first ? deadline_of(heap_owner(first, struct qjob, by_id)) : 0;
     if (from->spec.placement.max_cost >= 0)
-        class->cost_left = from->spec.placement.max_cost * (double)from->ready_jobs.count;
+        class->cost_left =
+            from->spec.placement.max_cost - experience_cost(world->experience, from->id);
     class->run_ms = learned_mean_ms(experience_run(world->experience, from->id));
     class->run_high_ms = learned_high_ms(experience_run(world->experience, from->id));
     class->site_wait_ms = wclass->waits;

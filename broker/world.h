@@ -45,8 +45,8 @@ struct experience *world_experience(struct world *world);
 /* Breakers, from the sites to experience and back. */
 void world_note_breakers(struct world *world);
 void world_restore(struct world *world);
-/* A worker was asked for, for tasks of this class. */
-void world_made(struct world *world, int64_t worker, int64_t class_id);
+/* A worker was asked for, for tasks of this class, at a cost (< 0: not known). */
+void world_made(struct world *world, int64_t worker, int64_t class_id, double cost);
 /* A task lost its attempt at no fault of its own. */
 void world_failed(struct world *world, const struct qtask *task, int64_t now_ms);
 /* A task ran for `run_ms`, holding its grant on each of its nodes. */

@@ -196,41 +196,25 @@ void world_restore(struct world *world)
 
 /* ---- what happened ---- */
 
-void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bool succeeded,
-               int64_t now_ms)
-{
-    const struct qclass *class = task->job->class;
-    const struct grant *grant = &task->grant;
-    int64_t nodes = queue_task_nodes(task);
-    struct room room = { grant->cpus * nodes, grant->memory * nodes, grant->disk * nodes,
-                         grant->gpus * nodes };
-    own_str char *user = xasprintf("%s/%s", class->project, class->user);
-
-    if (succeeded) {
-        experience_ran(world->experience, class->id, run_ms);
-        experience_worked(world->experience, task->worker->site, class->id);
-    }
-    experience_used(world->experience, class->project, &room, &world->whole, run_ms, now_ms,
-                    world->conf->half_life_ms);
-    experience_used(world->experience, user, &room, &world->whole, run_ms, now_ms,
-                    world->conf->half_life_ms);
-}
-
 void world_failed(struct world *world, const struct qtask *task, int64_t now_ms)
 {
     experience_failed(world->experience, task->worker->site, task->job->class->id, now_ms,
                       "an attempt was lost here");
 }
 
-void world_made(struct world *world, int64_t worker, int64_t class_id)
+void world_made(struct world *world, int64_t worker, int64_t class_id, double cost)
 {
-    map_put(&world->made_for, (uint64_t)worker, (void *)(intptr_t)class_id);
+    struct wmade *made = xcalloc(1, sizeof *made);
+
+    *made = (struct wmade){ class_id, cost };
+    map_put(&world->made, (uint64_t)worker, made);
 }
 
 void world_booted(struct world *world, const struct qworker *worker, int64_t took_ms,
                   int64_t began_ms)
 {
-    int64_t class_id = (int64_t)(intptr_t)map_del(&world->made_for, (uint64_t)worker->id);
+    own_mem struct wmade *made = map_del(&world->made, (uint64_t)worker->id);
+    int64_t class_id = made ? made->class_id : 0;
     int64_t boot = began_ms > 0 && began_ms < took_ms ? began_ms : took_ms;
 
     experience_booted(world->experience, worker->site, worker->image ? worker->image : "",
@@ -252,12 +236,53 @@ static double price_of(struct world *world, int site, const char *name)
     return price;
 }
 
+/* A task's part of its worker's price: to its own ceiling, and where the worker is nobody's, to its
+ * project. */
+static void pay(struct world *world, const struct qtask *task, const struct room *room,
+                int64_t run_ms, int64_t now_ms)
+{
+    const struct qworker *worker = task->worker;
+    const struct qclass *class = task->job->class;
+    struct room total = { worker->cpus, worker->memory, worker->disk, worker->gpus };
+    int site = site_place(world, worker->site);
+    double cost = site < 0 || !worker->shape
+                      ? 0
+                      : task_cost(price_of(world, site, worker->shape), &total, room, run_ms);
+
+    if (class->spec.placement.max_cost >= 0)
+        experience_cost_add(world->experience, class->id, cost);
+    if (!worker->project && cost > 0)
+        experience_paid(world->experience, class->project, cost, period_of(world, class->project),
+                        now_ms);
+}
+
+void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bool succeeded,
+               int64_t now_ms)
+{
+    const struct qclass *class = task->job->class;
+    const struct grant *grant = &task->grant;
+    int64_t nodes = queue_task_nodes(task);
+    struct room room = { grant->cpus * nodes, grant->memory * nodes, grant->disk * nodes,
+                         grant->gpus * nodes };
+    own_str char *user = xasprintf("%s/%s", class->project, class->user);
+
+    pay(world, task, &room, run_ms, now_ms);
+    if (succeeded) {
+        experience_ran(world->experience, class->id, run_ms);
+        experience_worked(world->experience, task->worker->site, class->id);
+    }
+    experience_used(world->experience, class->project, &room, &world->whole, run_ms, now_ms,
+                    world->conf->half_life_ms);
+    experience_used(world->experience, user, &room, &world->whole, run_ms, now_ms,
+                    world->conf->half_life_ms);
+}
+
 void world_ended(struct world *world, const struct qworker *worker, int64_t now_ms)
 {
     int site = site_place(world, worker->site);
     double price;
 
-    map_del(&world->made_for, (uint64_t)worker->id);
+    free(map_del(&world->made, (uint64_t)worker->id));
     if (site < 0 || !worker->project || !worker->shape || now_ms <= worker->created_ms)
         return;
     price = price_of(world, site, worker->shape);

@@ -16,6 +16,12 @@ struct wboots {
     int64_t wait_ms; /* -1: not known */
 };
 
+/* What a worker was asked for. */
+struct wmade {
+    int64_t class_id;
+    double cost; /* that was reckoned with; < 0: not known */
+};
+
 /* The part of a class that its description fixes, in the scheduler's words. */
 struct wclass {
     struct qclass *class;
@@ -39,7 +45,7 @@ struct world {
     struct experience *experience;
     uint64_t taken;       /* the experience's version that is in `boots` and the classes' waits */
     struct wboots *boots; /* by site */
-    struct map made_for;  /* worker that has not joined -> class that it was made for */
+    struct map made;      /* id of a worker that has not joined -> struct wmade */
     struct caps caps;     /* those configured, and those that jobs name */
     struct room whole;    /* of all sites together, for shares */
     struct arena arena;   /* of the snapshot */

@@ -106,7 +106,7 @@ static void read_job(struct submit *submit, const json_t *document, size_t numbe
     if (policy_may_use(policy, caller, project, &err) < 0)
         add_error(errors, number, "/project", err.text, NULL);
     read_blobs(job, number, errors);
-    job->class_key = job_class_key(&job->spec, project, submit->user);
+    job->class_key = job_class_key_new(&job->spec, project, submit->user);
     job->text = json_dumps(document, JSON_COMPACT);
     job->array = job->spec.array.size ? index_set_text(&job->spec.array) : NULL;
     job->notify = job->spec.notify ? json_dumps(job->spec.notify, JSON_COMPACT) : NULL;

@@ -204,6 +204,8 @@ LEVEL_READER(read_broker, broker_level)
 /* ---- projects:, users:, limits:
  * ---------------------------------------------------------------------- */
 
+static const char *const phase_words[] = { "test", "pre-production", "production", NULL };
+
 static const struct field project_fields[] = {
     FIELD("weight", read_double, struct project_rule, weight, BETWEEN(0.001, 1e6)),
     FIELD("max_workers", read_i64, struct project_rule, max_workers, BETWEEN(0, 1e6)),
@@ -212,6 +214,7 @@ static const struct field project_fields[] = {
     FIELD("cost_period", read_span, struct project_rule, money_ms, .least = 3600000),
     FIELD("overflow", read_bool, struct project_rule, may_overflow),
     FIELD("tier", read_word, struct project_rule, tier, .words = tier_words),
+    FIELD("phase", read_word, struct project_rule, phase, .words = phase_words),
     FIELD("sites", read_texts, struct project_rule, sites, PROJECT_NAME),
     FIELD("users", read_texts, struct project_rule, users, .most = 64),
     { 0 },
@@ -278,7 +281,8 @@ static void read_projects(struct reader *r, const struct field *field, const jso
                                        .max_money = -1,
                                        .money_ms = 30 * DAY_MS,
                                        .may_overflow = true,
-                                       .tier = TIER_COMMERCIAL };
+                                       .tier = TIER_COMMERCIAL,
+                                       .phase = PHASE_PRODUCTION };
         reader_enter(r, json_object_iter_key(at));
         rule->name = rule_name(r, json_object_iter_key(at));
         read_level(r, &project_level, json_object_iter_value(at), rule);

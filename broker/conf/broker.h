@@ -19,6 +19,7 @@ struct project_rule {
     int64_t money_ms;    /* default 30 days */
     bool may_overflow;   /* false: home only */
     enum tier tier;      /* the furthest; default commercial */
+    enum phase phase;    /* the least trusted sites it may use; default production */
     char **sites;        /* these only; NULL-terminated, or NULL: all */
     char **users;        /* who may submit under it; NULL: everyone */
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/own.h"
 #include "conf/job.h"
@@ -182,6 +183,18 @@ char *workdir_root(const char *path)
     if (!out.length)
         buf_putc(&out, '/');
     return buf_take(&out);
+}
+
+char *job_class_key_new(const struct job_spec *spec, const char *project, const char *user)
+{
+    own_str char *key = job_class_key(spec, project, user);
+    char own[33];
+
+    if (spec->placement.max_cost < 0)
+        return take_ptr(key);
+    io_random_hex(own, 16);
+    key[strlen(key) - 1] = '\0'; /* its brace */
+    return xasprintf("%s,\"own\":\"%s\"}", key, own);
 }
 
 /* ---- reading

@@ -153,6 +153,9 @@ void job_spec_free(struct job_spec *spec);
  * project, user, priority, resources, image, container, placement and limits.  Owned by the caller.
  */
 char *job_class_key(const struct job_spec *spec, const char *project, const char *user);
+/* Of a job that is submitted: one with a ceiling on its cost is a class of its own, so that what its
+ * tasks cost can be told from what others' do. */
+char *job_class_key_new(const struct job_spec *spec, const char *project, const char *user);
 /* The first two parts of an absolute path, "/home/ann" of "/home/ann/run/7": all that the scheduler
  * sees of a `workdir`, for a directory for each job must not make a class for each.  Owned by the
  * caller. */

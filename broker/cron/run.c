@@ -143,7 +143,7 @@ static int make_one(const json_t *document, const struct run_context *context, s
         return -1;
     }
     problems_free(&problems);
-    job->class_key = job_class_key(&job->spec, run->project, run->user);
+    job->class_key = job_class_key_new(&job->spec, run->project, run->user);
     job->text = json_dumps(copy, JSON_COMPACT);
     job->array = job->spec.array.size ? index_set_text(&job->spec.array) : NULL;
     job->blobs = blobs_of(&job->spec);

@@ -85,7 +85,7 @@ bool fit_project_site(const struct sched_project *project, const struct sched_si
                       size_t index)
 {
     return (site_set_empty(&project->sites) || site_set_has(&project->sites, index)) &&
-           site->tier <= project->tier && (site->phase == PHASE_PRODUCTION || project->test_sites);
+           site->tier <= project->tier && site->phase >= project->phase;
 }
 
 struct site_set fit_project(const struct sched_snapshot *snap, const struct sched_project *project)

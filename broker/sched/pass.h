@@ -270,7 +270,6 @@ int64_t run_most(const struct sched_class *class, const struct sched_option *opt
 int64_t run_safe(const struct sched_params *params, const struct sched_class *class,
                  const struct sched_option *option);
 /* Money for `ms` of the part of a worker that `need` takes. */
-double task_cost(double price_hour, const struct room *total, const struct room *need, int64_t ms);
 
 /* ledger.c: what a site can still give */
 void ledger_open(struct pass *pass, size_t site);

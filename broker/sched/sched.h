@@ -133,6 +133,9 @@ void sched_decide(struct sched *sched, const struct sched_snapshot *snapshot,
 int sched_decision_json(const struct sched_snapshot *snapshot,
                         const struct sched_decision *decision, struct buf *out);
 
+/* What a task is to pay of a worker's price, by the largest part that it takes of it. */
+double task_cost(double price_hour, const struct room *total, const struct room *need, int64_t ms);
+
 /* ---- explaining ------------------------------------------------------------------------------ */
 
 enum sched_verdict {

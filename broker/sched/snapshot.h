@@ -226,7 +226,7 @@ struct sched_project {
     double money_spent;     /* in the period the limit is for, running workers up to now included */
     double money_committed; /* what running workers will still cost until their work is done */
     struct site_set sites;  /* it may use; empty: all */
-    bool test_sites;        /* may use sites in phase test and pre-production */
+    enum phase phase;       /* the least trusted that it may use */
 };
 struct sched_user {
     const char *name;

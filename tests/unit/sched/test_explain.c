@@ -194,7 +194,7 @@ static void take_advice(struct world *w, struct sched_class *class, const struct
     case SCHED_FIX_RULE:
         project->sites = none;
         project->tier = TIER_COMMERCIAL;
-        project->test_sites = true;
+        project->phase = PHASE_TEST;
         project->max_workers = -1;
         break;
     case SCHED_FIX_MONEY:

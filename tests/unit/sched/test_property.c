@@ -78,7 +78,7 @@ static void places_hold(const struct world *w)
         holds(!class->cloud_act_free || !site->cloud_act);
         holds(!class->container || site->containers);
         holds(!class->in_place || site_set_has(&class->shared_by, (size_t)d->site));
-        holds(site->phase == PHASE_PRODUCTION || w->projects[class->project].test_sites);
+        holds(site->phase >= w->projects[class->project].phase);
         if (class->jurisdiction_count)
             holds(site->jurisdiction == class->jurisdictions[0] ||
                   site->jurisdiction == class->jurisdictions[1]);

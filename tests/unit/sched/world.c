@@ -134,6 +134,7 @@ static int project_index(struct world *w, const char *name)
         (struct sched_project){ .name = arena_strdup(&w->arena, name),
                                 .weight = 1,
                                 .tier = TIER_COMMERCIAL,
+                                .phase = PHASE_PRODUCTION,
                                 .max_workers = -1,
                                 .money_limit = -1 };
     return (int)w->snap.project_count++;
@@ -164,7 +165,7 @@ static void add_project(struct words *words)
     p->workers = number(words, "has", p->workers);
     p->tier = (enum tier)one_of(words, "tier", tiers, (int)p->tier);
     p->sites = site_list(words, "sites");
-    p->test_sites = flag(words, "test");
+    p->phase = flag(words, "test") ? PHASE_TEST : PHASE_PRODUCTION;
 }
 
 static void add_user(struct words *words)

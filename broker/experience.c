@@ -352,3 +352,23 @@ void experience_cost_add(struct experience *experience, int64_t class_id, double
     figure->money.spent += cost;
     figure->dirty |= cost > 0;
 }
+
+size_t experience_users(const struct experience *experience)
+{
+    return experience->figures[SHARE].count;
+}
+
+void experience_each_user(const struct experience *experience, experience_user *each, void *arg)
+{
+    const struct figure *figure;
+
+    for (size_t i = 0; (figure = map_next(&experience->figures[SHARE], &i));) {
+        own_str char *project = xstrdup(figure->key + strlen(stems[SHARE]));
+        char *slash = strrchr(project, '/');
+
+        if (!slash || figure->share.usage <= 0)
+            continue;
+        *slash = '\0';
+        each(arg, project, slash + 1);
+    }
+}

@@ -52,6 +52,10 @@ void experience_avoided(const struct experience *experience, experience_breaker 
 
 /* `who`: "PROJECT" or "PROJECT/USER". */
 struct share *experience_share(struct experience *experience, const char *who);
+/* Of users ("PROJECT/USER") who have used anything. */
+size_t experience_users(const struct experience *experience);
+typedef void experience_user(void *arg, const char *project, const char *user);
+void experience_each_user(const struct experience *experience, experience_user *each, void *arg);
 void experience_used(struct experience *experience, const char *who, const struct room *part,
                      const struct room *whole, int64_t held_ms, int64_t now_ms,
                      int64_t half_life_ms);

@@ -352,6 +352,29 @@ int broker_worker_rm(struct broker *broker, const char *name, struct err *err)
 /* ---- figures
  * ------------------------------------------------------------------------------------------ */
 
+/* What a user's tasks hold and what of hers waits, as classes of the snapshot. */
+static json_t *share_json(const struct sched_snapshot *snapshot, int user_place)
+{
+    const struct sched_user *user = &snapshot->users[user_place];
+    const struct sched_project *project = &snapshot->projects[user->project];
+    int64_t running = 0, waiting = 0, cpus = 0;
+
+    for (size_t i = 0; i < snapshot->class_count; i++) {
+        const struct sched_class *class = &snapshot->classes[i];
+
+        if (class->user != user_place)
+            continue;
+        running += class->running;
+        waiting += class->ready;
+        cpus += class->running * class->options[0].need.cpus * class->options[0].nodes;
+    }
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:I}", "project", project->name,
+                     "user", user->name, "project_weight", project->weight, "project_usage",
+                     project->usage, "user_weight", user->weight, "user_usage", user->usage,
+                     "running", (json_int_t)running, "cpus", (json_int_t)cpus, "waiting",
+                     (json_int_t)waiting);
+}
+
 json_t *broker_shares(struct broker *broker)
 {
     json_t *list = json_array();
@@ -359,17 +382,9 @@ json_t *broker_shares(struct broker *broker)
 
     pthread_rwlock_rdlock(&broker->sites_lock);
     pthread_mutex_lock(&broker->queue->lock);
-    snapshot = world_build(broker->world, broker->queue, NULL, clock_wall_ms());
-    for (size_t i = 0; i < snapshot->user_count; i++) {
-        const struct sched_user *user = &snapshot->users[i];
-        const struct sched_project *project = &snapshot->projects[user->project];
-
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "project", project->name,
-                                        "user", user->name, "project_weight", project->weight,
-                                        "project_usage", project->usage, "user_weight",
-                                        user->weight, "user_usage", user->usage));
-    }
+    snapshot = world_build_people(broker->world, broker->queue, clock_wall_ms());
+    for (size_t i = 0; i < snapshot->user_count; i++)
+        json_array_append_new(list, share_json(snapshot, (int)i));
     pthread_mutex_unlock(&broker->queue->lock);
     pthread_rwlock_unlock(&broker->sites_lock);
     return list;

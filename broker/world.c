@@ -571,10 +571,27 @@ static void put_limits(struct world *world, struct queue *queue)
     world->snapshot.limit_count = world->caps.count;
 }
 
-const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
-                                         const struct qclass *also, int64_t now_ms)
+struct putting {
+    struct world *world;
+    struct people *people;
+    int64_t now_ms;
+};
+
+static void put_person(void *arg, const char *project, const char *user)
 {
-    struct people people = { .room = queue->classes.count + queue->workers.count +
+    const struct putting *putting = arg;
+    struct world *world = putting->world;
+    const char *name = arena_strdup(&world->arena, project);
+    int place = project_place(world, putting->people, name, putting->now_ms);
+
+    user_place(world, putting->people, place, arena_strdup(&world->arena, user), putting->now_ms);
+}
+
+static const struct sched_snapshot *build(struct world *world, struct queue *queue,
+                                          const struct qclass *also, bool everybody, int64_t now_ms)
+{
+    struct people people = { .room = (everybody ? experience_users(world->experience) : 0) +
+                                     queue->classes.count + queue->workers.count +
                                      world->comings.count + 1 };
     struct sched_site *sites;
 
@@ -595,11 +612,28 @@ const struct sched_snapshot *world_build(struct world *world, struct queue *queu
     put_runs(world);
     charge_workers(world, &people, now_ms);
     put_limits(world, queue);
+    if (everybody) {
+        struct putting putting = { world, &people, now_ms };
+
+        experience_each_user(world->experience, put_person, &putting);
+    }
     world->snapshot.projects = people.projects;
     world->snapshot.project_count = people.project_count;
     world->snapshot.users = people.users;
     world->snapshot.user_count = people.user_count;
     return &world->snapshot;
+}
+
+const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
+                                         const struct qclass *also, int64_t now_ms)
+{
+    return build(world, queue, also, false, now_ms);
+}
+
+const struct sched_snapshot *world_build_people(struct world *world, struct queue *queue,
+                                                int64_t now_ms)
+{
+    return build(world, queue, NULL, true, now_ms);
 }
 
 struct qclass *world_class(const struct world *world, int place)

@@ -28,6 +28,9 @@ void world_configure(struct world *world, const struct broker_conf *conf, struct
 #define WORLD_ASKED INT64_MAX
 const struct sched_snapshot *world_build(struct world *world, struct queue *queue,
                                          const struct qclass *also, int64_t now_ms);
+/* The same, with everybody who has used anything, also those who have no work now. */
+const struct sched_snapshot *world_build_people(struct world *world, struct queue *queue,
+                                                int64_t now_ms);
 void world_forget(struct world *world, const struct qclass *class);
 /* What a schedule will make next; NULL: nothing that is prepared for. */
 void world_coming(struct world *world, int64_t schedule, struct coming *coming);

@@ -65,6 +65,7 @@ static int time_option(const struct args *args, const char *name, int64_t usual,
 static const struct column share_columns[] = {
     { "PROJECT", false, true }, { "WEIGHT", true, false }, { "USAGE", true, false },
     { "USER", false, false },   { "WEIGHT", true, false }, { "USAGE", true, false },
+    { "RUNNING", true, false }, { "CPUS", true, false },   { "WAITING", true, false },
     { NULL, false, false },
 };
 
@@ -93,6 +94,9 @@ static int shares(struct cli *cli, struct err *err)
         table_cell(table, field_text(row, "user"));
         for (size_t c = 0; c < array_len(user); c++)
             table_cellf(table, "%.4g", field_real(row, user[c]));
+        table_cellf(table, "%lld", (long long)field_int(row, "running"));
+        table_cellf(table, "%lld", (long long)field_int(row, "cpus"));
+        table_cellf(table, "%lld", (long long)field_int(row, "waiting"));
     }
     table_print(table, &cli->term);
     return EXIT_OK;

@@ -135,8 +135,10 @@ size_t fit_shape_fixes(const struct sched_option *option, const struct sched_sit
         fix(&fixes, option->gpu_memory > shape->gpu_memory, SCHED_FIX_GPU_MEMORY,
             shape->gpu_memory);
     }
-    if (site->local && option->nodes > 1 && (parts = room_count(room, need)) > 0)
-        fix(&fixes, parts < option->nodes, SCHED_FIX_NODES, parts);
+    if (site->local && option->nodes > 1) { /* once one of its nodes fits, how many do */
+        parts = room_count(room, need);
+        fix(&fixes, parts < option->nodes, SCHED_FIX_NODES, parts > 0 ? parts : 1);
+    }
     if (site->max_walltime_ms > 0 && walltime > site->max_walltime_ms)
         walltime = site->max_walltime_ms;
     if (site->max_age_ms > 0 && walltime > site->max_age_ms)

@@ -96,9 +96,12 @@ class State:
             key = "cancel/" + name
             if key in self.seen:
                 continue
-            self.seen.add(key)
             with open(self.path("cancel", name)) as file:
-                reason = file.read().strip() or "cancelled"
+                text = file.read()
+            if not text:  # made, but not written yet
+                continue
+            self.seen.add(key)
+            reason = text.strip() or "cancelled"
             self.seq += 1
             self.items.append((self.seq, "cancel", {"attempt": int(name), "reason": reason}))
 

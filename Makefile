@@ -108,7 +108,7 @@ LOADER := $(B)/obj/worker-agent/loader
 $(LOADER): worker-agent/loader.c Makefile
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) -std=c11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -static -nostdlib -no-pie -s \
+	$(Q)$(CC) -std=c11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -static -nostdlib -s \
 		-Wl,--build-id=none -Wl,-z,noseparate-code -o $@ $<
 $(B)/obj/broker/sites/kubernetes/agent.o: $(LOADER)
 $(B)/obj/broker/sites/kubernetes/agent.o: CPPFLAGS += -DSPILLWAY_LOADER='"$(LOADER)"'

@@ -137,7 +137,7 @@ size_t fit_shape_fixes(const struct sched_option *option, const struct sched_sit
     }
     if (site->local && option->nodes > 1) { /* once one of its nodes fits, how many do */
         parts = room_count(room, need);
-        fix(&fixes, parts < option->nodes, SCHED_FIX_NODES, parts > 0 ? parts : 1);
+        fix(&fixes, parts<option->nodes, SCHED_FIX_NODES, parts> 0 ? parts : 1);
     }
     if (site->max_walltime_ms > 0 && walltime > site->max_walltime_ms)
         walltime = site->max_walltime_ms;

@@ -112,10 +112,13 @@ def volume(site, name):
 def stray(site, like, name):
     mark = next(s for s in servers() if s["name"] == like)["metadata"]["spillway-broker"]
     own = openstack.connect(cloud=site)
-    made = own.block_storage.create_volume(
-        name=name, size=1, metadata={"spillway-broker": mark, "spillway-worker": name, "spillway-role": "scratch"})
+    made = own.block_storage.create_volume(name=name, size=1)
     own.block_storage.wait_for_status(made, "available", failures=["error"], wait=60)
-    return volume_state(name, "error_deleting")
+    status = volume_state(name, "error_deleting")
+    # Marked at the end: what bears the mark and is whole is removed at once.
+    own.block_storage.put(f"/volumes/{made.id}/metadata", json={
+        "metadata": {"spillway-broker": mark, "spillway-worker": name, "spillway-role": "scratch"}})
+    return status
 
 
 def volume_state(worker, state):

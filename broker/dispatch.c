@@ -384,7 +384,8 @@ static void follow_worker(struct dispatch *d, int64_t id)
     if ((worker = queue_worker(queue, id))) {
         state = worker->state;
         site = xstrdup(worker->site);
-        lost.name = name = xstrdup(worker->name);
+        name = xstrdup(worker->name);
+        lost.name = name;
         lost.tasks = worker->task_count;
         lost.class_id = worker->class_id;
         lost.reason = worker->reason;

@@ -129,7 +129,7 @@ static void take_create(const struct taking *taking, const struct sched_decision
         making->image = arena_strdup(&plan->arena, names_text(snapshot->names, decision->image));
     if (decision->project >= 0)
         making->project = arena_strdup(&plan->arena, snapshot->projects[decision->project].name);
-    if (decision->class_id && class->spec.container)
+    if (class && decision->class_id && class->spec.container)
         making->container = arena_strdup(&plan->arena, class->spec.container);
 }
 

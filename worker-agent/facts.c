@@ -109,8 +109,8 @@ json_t *facts_json(const struct facts *facts, const char *cgroup)
     out = json_pack("{s:i, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "cpus", facts->cpus,
                     "memory_bytes", (json_int_t)facts->memory, "disk_bytes",
                     (json_int_t)facts->disk, "uptime_ms", (json_int_t)uptime_ms(), "age_ms",
-                    (json_int_t)(uptime_ms() - facts->began_ms + 1), "kernel", facts->kernel,
-                    "hostname", facts->hostname, "address", facts->address, "arch", facts->arch,
-                    "cgroup", cgroup, "gpus", gpus);
+                    (json_int_t)uptime_ms() - (json_int_t)facts->began_ms + 1, "kernel",
+                    facts->kernel, "hostname", facts->hostname, "address", facts->address, "arch",
+                    facts->arch, "cgroup", cgroup, "gpus", gpus);
     return out ? out : json_object();
 }

@@ -24,22 +24,18 @@ static int open_file(const struct attempt *a, int dir, const char *path, int *ou
     return 0;
 }
 
-int workdir_open(const struct attempt *a, struct workdir *out, struct err *err)
+static int open_all(const struct attempt *a, struct workdir *dir, struct err *err)
 {
-    own_workdir struct workdir dir = WORKDIR_INIT;
-
-    dir.fd = open(a->workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir.fd < 0)
+    dir->fd = open(a->workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->fd < 0)
         return err_set(err, FAULT_NOT_FOUND, "its directory %s cannot be entered here: %s",
                        a->workdir, strerror(errno));
-    if (a->out_file && open_file(a, dir.fd, a->out_file, &dir.out_fd, err) < 0)
+    if (a->out_file && open_file(a, dir->fd, a->out_file, &dir->out_fd, err) < 0)
         return -1;
     if (a->err_file && a->out_file && strcmp(a->err_file, a->out_file) == 0)
-        dir.err_fd = fcntl(dir.out_fd, F_DUPFD_CLOEXEC, 3);
-    else if (a->err_file && open_file(a, dir.fd, a->err_file, &dir.err_fd, err) < 0)
+        dir->err_fd = fcntl(dir->out_fd, F_DUPFD_CLOEXEC, 3);
+    else if (a->err_file && open_file(a, dir->fd, a->err_file, &dir->err_fd, err) < 0)
         return -1;
-    *out = dir;
-    dir = (struct workdir)WORKDIR_INIT;
     return 0;
 }
 
@@ -55,4 +51,13 @@ void workdir_close(struct workdir *workdir)
     close_one(&workdir->fd);
     close_one(&workdir->out_fd);
     close_one(&workdir->err_fd);
+}
+
+int workdir_open(const struct attempt *a, struct workdir *out, struct err *err)
+{
+    *out = (struct workdir)WORKDIR_INIT;
+    if (open_all(a, out, err) == 0)
+        return 0;
+    workdir_close(out);
+    return -1;
 }

@@ -187,14 +187,16 @@ char *workdir_root(const char *path)
 
 char *job_class_key_new(const struct job_spec *spec, const char *project, const char *user)
 {
-    own_str char *key = job_class_key(spec, project, user);
-    char own[33];
+    char *key = job_class_key(spec, project, user);
+    char *whole, own[33];
 
     if (spec->placement.max_cost < 0)
-        return take_ptr(key);
+        return key;
     io_random_hex(own, 16);
     key[strlen(key) - 1] = '\0'; /* its brace */
-    return xasprintf("%s,\"own\":\"%s\"}", key, own);
+    whole = xasprintf("%s,\"own\":\"%s\"}", key, own);
+    free(key);
+    return whole;
 }
 
 /* ---- reading

@@ -58,6 +58,7 @@ static int make_part(struct kubernetes *kube, const struct buf *program, size_t 
     podspec_part_name(kube, part, name);
     put_binary(data, key, program->data + from, left < PART_BYTES ? left : PART_BYTES);
     if (part == 0)
+        /* cppcheck-suppress comparePointers */
         put_binary(data, "start", kube_loader, (size_t)(kube_loader_end - kube_loader));
     body = json_pack("{s:s, s:s, s:b, s:{s:s, s:s, s:o}, s:o}", "apiVersion", "v1", "kind",
                      "ConfigMap", "immutable", 1, "metadata", "name", name, "namespace",

@@ -147,14 +147,16 @@ void audit_pod(void *arg, const json_t *pod)
     if (!is_dashboard(pod) || !name || !namespace)
         return;
     json_array_foreach(kube_at(pod, "spec", "containers", NULL), i, container)
-        json_array_foreach(json_object_get(container, "args"), j, word)
     {
-        for (size_t o = 0; o < array_len(open); o++) {
-            const char *text = json_string_value(word);
+        json_array_foreach(json_object_get(container, "args"), j, word)
+        {
+            for (size_t o = 0; o < array_len(open); o++) {
+                const char *text = json_string_value(word);
 
-            if (text && strncmp(text, open[o], strlen(open[o])) == 0)
-                tell(arg, "pod %s/%s, a dashboard, lets in whoever asks: %s", namespace, name,
-                     open[o]);
+                if (text && strncmp(text, open[o], strlen(open[o])) == 0)
+                    tell(arg, "pod %s/%s, a dashboard, lets in whoever asks: %s", namespace, name,
+                         open[o]);
+            }
         }
     }
 }

@@ -729,7 +729,9 @@ static void take_quota(void *arg, const json_t *quota)
     if (!counts(quota))
         return;
     json_object_foreach((json_t *)(uintptr_t)hard, name, value)
+    {
         take_line(quotas, name, value, json_object_get(used, name));
+    }
 }
 
 static void add_ours(struct ours *ours, const struct tracked *worker)

@@ -236,7 +236,10 @@ int client_list(struct client *client, const char *path, const char *accept,
 
         if (client_call(client, &call, deadline_mono_ms, err) < 0)
             return -1;
-        json_array_foreach(json_object_get(call.answer, "items"), i, item) each(arg, item);
+        json_array_foreach(json_object_get(call.answer, "items"), i, item)
+        {
+            each(arg, item);
+        }
         meta = json_object_get(call.answer, "metadata");
         more = kube_text(meta, "continue");
         if (!more) {

@@ -64,8 +64,9 @@ bool kube_is_quota(const char *words);
 /* `text` with all but letters, digits and "-._~" as %XX. */
 void put_query(struct buf *out, const char *text);
 const char *kube_text(const json_t *object, const char *key); /* NULL: none, or "" */
-/* A member below members: kube_at(pod, "status", "phase"); NULL ends. */
-const json_t *kube_at(const json_t *object, ...) __attribute__((sentinel));
+/* A member below members: kube_at(pod, "status", "phase", NULL). */
+#define kube_at(object, ...) kube_below(object, (const char *const[]){ __VA_ARGS__ })
+const json_t *kube_below(const json_t *object, const char *const *keys);
 int64_t kube_time(const json_t *value); /* RFC 3339; 0: none */
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* object.c - small things about JSON objects of the API, and what kind of fault an answer is.  Pure.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -32,15 +31,10 @@ const char *kube_text(const json_t *object, const char *key)
     return text && *text ? text : NULL;
 }
 
-const json_t *kube_at(const json_t *object, ...)
+const json_t *kube_below(const json_t *object, const char *const *keys)
 {
-    const char *key;
-    va_list keys;
-
-    va_start(keys, object);
-    while ((key = va_arg(keys, const char *)))
-        object = json_object_get(object, key);
-    va_end(keys);
+    while (*keys)
+        object = json_object_get(object, *keys++);
     return object;
 }
 

@@ -221,7 +221,9 @@ static json_t *pull_secrets(const json_t *names)
     size_t i;
 
     json_array_foreach(names, i, each)
+    {
         json_array_append_new(list, json_pack("{s:s}", "name", json_string_value(each)));
+    }
     return list;
 }
 

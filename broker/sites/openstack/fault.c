@@ -10,13 +10,16 @@
 #define WORDS_MOST 300
 
 /* The service's own words, wherever it puts them: {"badRequest": {"message": ...}},
- * {"NeutronError": {"message": ...}}, {"errors": [{"detail": ...}]}, {"message": ...}. */
+ * {"NeutronError": {"message": ...}}, {"errors": [{"detail": ...}]}, {"message": ...}, and with
+ * other members before it {"error": {"message": ...}}. */
 static const char *words_in(const json_t *answer)
 {
     const json_t *inner = answer;
     const char *words = json_string_value(json_object_get(answer, "message"));
 
-    if (!words && json_object_size(answer) > 0)
+    if (json_is_object(json_object_get(answer, "error")))
+        inner = json_object_get(answer, "error");
+    else if (!words && json_object_size(answer) > 0)
         inner = json_object_iter_value(json_object_iter((json_t *)(uintptr_t)answer));
     if (json_is_array(inner))
         inner = json_array_get(inner, 0);

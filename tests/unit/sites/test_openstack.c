@@ -123,6 +123,9 @@ static void the_words_tell_faults_apart(void **state)
                  "many");
     assert_fault(429, "slow down", FAULT_THROTTLED, "slow down");
     assert_fault(400, "{\"badRequest\":{\"message\":\"no\"}}", FAULT_INVALID, "no");
+    assert_fault(
+        400, "{\"code\":400,\"title\":\"Bad Request\",\"error\":{\"message\":\"no such type\"}}",
+        FAULT_INVALID, "it: 400: no such type");
     assert_fault(500, "{\"computeFault\":{\"message\":\"No valid host was found.\"}}",
                  FAULT_NO_CAPACITY, "No valid host");
     assert_fault(502, "<html><h1>Bad\n\n  Gateway</h1></html>", FAULT_UNAVAILABLE,

@@ -114,17 +114,21 @@ def stray(site, like, name):
     own = openstack.connect(cloud=site)
     made = own.block_storage.create_volume(name=name, size=1)
     own.block_storage.wait_for_status(made, "available", failures=["error"], wait=60)
-    status = volume_state(name, "error_deleting")
+    reset_status(made.id, "error_deleting")
     # Marked at the end: what bears the mark and is whole is removed at once.
     own.block_storage.put(f"/volumes/{made.id}/metadata", json={
         "metadata": {"spillway-broker": mark, "spillway-worker": name, "spillway-role": "scratch"}})
-    return status
+    return 0
+
+
+def reset_status(volume, state):
+    cloud.block_storage.post(f"/volumes/{volume}/action", json={"os-reset_status": {"status": state}})
 
 
 def volume_state(worker, state):
     found = [v for v in volumes() if v["name"] == worker]
     for one in found:
-        cloud.block_storage.post(f"/volumes/{one['id']}/action", json={"os-reset_status": {"status": state}})
+        reset_status(one["id"], state)
     return 0 if found else 1
 
 

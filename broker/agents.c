@@ -30,7 +30,7 @@ struct agent {
     struct list polls; /* struct poll, held open */
     int64_t last_seq, sent_seq;
     int64_t seen_mono_ms;
-    bool silent, leaving, lost_told;
+    bool silent, leaving, leaving_told, lost_told;
     bool drain, exit;           /* to be said in every answer ... */
     bool drain_told, exit_told; /* ... and worth waking a poll for, once */
 };
@@ -383,15 +383,17 @@ static struct poll *poll_new(struct agents *agents, int64_t worker, agent_answer
     return poll;
 }
 
-/* Under the lock: it was heard, and what it said of itself. */
-static void heard(struct agents *agents, const struct poll *poll, const json_t *body)
+/* Under the lock: it was heard, and what it said of itself.  True: it said for the first time that it
+ * is leaving. */
+static bool heard(struct agents *agents, const struct poll *poll, const json_t *body)
 {
     struct agent *agent = agent_get(agents, poll->worker);
     const char *leaving = NULL;
 
     agent->seen_mono_ms = clock_mono_ms();
     json_opt_str(body, "leaving", &leaving, NULL);
-    agent->leaving |= leaving != NULL;
+    agent->leaving |= leaving && !agent->leaving_told;
+    return agent->leaving;
 }
 
 uint64_t agents_sync(struct agents *agents, int64_t worker, const json_t *body,
@@ -418,8 +420,12 @@ uint64_t agents_sync(struct agents *agents, int64_t worker, const json_t *body,
     if (held && !poll->new_epoch)
         settle_held(agents, worker, held);
     pthread_mutex_lock(&agents->lock);
-    heard(agents, poll, body);
+    sooner = heard(agents, poll, body);
     pthread_mutex_unlock(&agents->lock);
+    /* Before its reports: what it hands back must not be leased to it again. */
+    if (sooner && agents->options.sooner)
+        agents->options.sooner(agents->options.arg);
+    sooner = false;
     if (reports_count(poll->reports)) {
         reports_commit(poll->reports, agents->store, worker, attempts_judge,
                        &agents->options.budgets, reports_done, poll);
@@ -571,6 +577,7 @@ static bool news_of(struct agents *agents, struct agent *agent, int64_t now, enu
 
     if (agent->leaving) {
         agent->leaving = false;
+        agent->leaving_told = true;
         *news = AGENT_LEAVING;
         return true;
     }

@@ -15,7 +15,7 @@ struct agents;
 struct agents_options {
     int64_t heartbeat_ms, lease_ttl_ms, orphan_ms;
     struct budgets budgets;
-    void (*sooner)(void *arg); /* a poll ends before agents_tick() is due: call it earlier */
+    void (*sooner)(void *arg); /* there is news before agents_tick() is due: call it earlier */
     void *arg;
 };
 struct agents *agents_new(struct store *store, const struct agents_options *options);

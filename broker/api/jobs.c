@@ -100,12 +100,12 @@ static int never_runs(struct request *request, struct submit *submit, size_t num
     request_extra(request, "sites", sites);
     return err_set(err, FAULT_INVALID,
                    "job '%s' can never run: no site offers what it asks for; see `sites`, ask for "
-                   "less, or submit it with \"anyway\" to have it wait for a site that will",
+                   "less, or say \"anyway\" to have it wait for a site that will",
                    submit->rows[number].name);
 }
 
-/* A job that could never fit at any site is told so now.  Asked once for each class. */
-static int check_fit(struct request *request, struct submit *submit, struct err *err)
+/* Asked once for each class. */
+int request_fits(struct request *request, struct submit *submit, struct err *err)
 {
     struct verdicts *verdicts = request->api->verdicts;
 
@@ -167,14 +167,8 @@ static int reply_ids(struct request *request, struct err *err)
         buf_put_json(out, row->name);
         buf_printf(out, ",\"tasks\":%" PRId64 "}", row->tasks);
     }
-    buf_puts(out, "],\"warnings\":");
-    if (submit->warnings) {
-        own_str char *warnings = json_dumps(submit->warnings, JSON_COMPACT);
-
-        buf_puts(out, warnings);
-    } else {
-        buf_puts(out, "[]");
-    }
+    buf_putc(out, ']');
+    submit_put_warnings(submit, out);
     buf_putc(out, '}');
     if (!submit->submission.repeated)
         atomic_fetch_add(&request->api->counts.jobs, (int64_t)submit->count);
@@ -202,6 +196,15 @@ static int look_up_key(struct request *request, struct submit *submit, struct er
                : 0;
 }
 
+static void warn_of_schedules(struct submit *submit)
+{
+    for (size_t i = 0; i < submit->count; i++)
+        if (submit->jobs[i].spec.schedule)
+            submit_warn(submit,
+                        "job %zu ('%s') runs once, now; `spillway schedule add` makes it recur", i,
+                        submit->rows[i].name);
+}
+
 int jobs_submit(struct request *request, struct err *err)
 {
     struct submit *submit;
@@ -209,6 +212,7 @@ int jobs_submit(struct request *request, struct err *err)
     if (request_submission(request, err) < 0)
         return -1;
     submit = request->state;
+    warn_of_schedules(submit);
     if (look_up_key(request, submit, err) < 0)
         return -1;
     if (submit->submission.repeated)
@@ -217,7 +221,7 @@ int jobs_submit(struct request *request, struct err *err)
         return -1;
     if (submit->dry_run)
         return dry_run(request, submit, err);
-    if (check_fit(request, submit, err) < 0)
+    if (request_fits(request, submit, err) < 0)
         return -1;
     request->finish = reply_ids;
     if (!atomic_load(&request->parked)) /* a large one is on a thread of the pool already */

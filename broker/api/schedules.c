@@ -261,7 +261,8 @@ static void read_all(const struct submit *submit, struct putting *out, json_t *e
     check_names(out->groups, out->count, errors);
 }
 
-static int answer_added(struct request *request, const struct putting *putting)
+static int answer_added(struct request *request, const struct submit *submit,
+                        const struct putting *putting)
 {
     struct buf *out = &request->reply.body;
     unsigned status = 200;
@@ -277,11 +278,13 @@ static int answer_added(struct request *request, const struct putting *putting)
         put_str(out, "result", put->added ? "added" : put->changed ? "changed" : "same");
         buf_putc(out, '}');
     }
-    buf_puts(out, "]}");
+    buf_putc(out, ']');
+    submit_put_warnings(submit, out);
+    buf_putc(out, '}');
     return reply_body(request, status, NULL);
 }
 
-static int put_all(struct request *request, const struct submit *submit, struct err *err)
+static int put_all(struct request *request, struct submit *submit, struct err *err)
 {
     own(putting_fini) struct putting putting = { .count = 0 };
     own_json json_t *errors = json_array();
@@ -295,10 +298,12 @@ static int put_all(struct request *request, const struct submit *submit, struct 
                        json_string_value(json_object_get(first, "pointer")),
                        json_string_value(json_object_get(first, "detail")));
     }
+    if (request_fits(request, submit, err) < 0)
+        return -1;
     if (!submit->dry_run &&
         store_schedule_put(request->api->store, putting.list, putting.count, err) < 0)
         return -1;
-    return answer_added(request, &putting);
+    return answer_added(request, submit, &putting);
 }
 
 int schedules_add(struct request *request, struct err *err)

@@ -113,9 +113,6 @@ static void read_job(struct submit *submit, const json_t *document, size_t numbe
     fill_row(submit, job, project, &submit->rows[number]);
     if (strlen(job->text) > JOB_BYTES_MOST)
         add_error(errors, number, "", "larger than 1 MiB", "put large data into inputs");
-    if (job->spec.schedule)
-        submit_warn(submit, "job %zu ('%s') runs once, now; `spillway schedule add` makes it recur",
-                    number, job->spec.name);
 }
 
 /* ---- the whole */
@@ -226,6 +223,14 @@ void submit_warn(struct submit *submit, const char *format, ...)
         abort();
     va_end(args);
     json_array_append_new(submit->warnings, json_string(text));
+}
+
+void submit_put_warnings(const struct submit *submit, struct buf *out)
+{
+    own_str char *list =
+        submit->warnings ? json_dumps(submit->warnings, JSON_COMPACT) : xstrdup("[]");
+
+    buf_printf(out, ",\"warnings\":%s", list);
 }
 
 /* ---- verdicts */

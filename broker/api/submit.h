@@ -11,6 +11,7 @@
 
 #include "api/auth.h"
 #include "api/policy.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "conf/job.h"
 #include "store/store.h"
@@ -44,9 +45,15 @@ void submit_free(struct submit *submit);
 /* jobs.c: the body of `request`, read so; request->state is a struct submit from then on. */
 struct request;
 int request_submission(struct request *request, struct err *err);
+/* jobs.c: refuses what can never fit at any site, with the table of explain as an extra, unless the
+ * body says `anyway`. */
+int request_fits(struct request *request, struct submit *submit, struct err *err);
 /* A sentence for the answer. */
 void submit_warn(struct submit *submit, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* `,"warnings":[...]`. */
+void submit_put_warnings(const struct submit *submit, struct buf *out);
 
 /* ---- verdicts: classes of which it was found, seconds ago, that some site can run them */
 

@@ -82,6 +82,12 @@ static int run_add(struct cli *cli, const struct args *args, struct err *err)
     return EXIT_OK;
 }
 
+static const struct option add_options[] = {
+    { "anyway", 0, NULL, "add it also when no site can ever run it as things are",
+      COMPLETES_NOTHING },
+    { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
+};
+
 const struct command command_schedule_add = {
     .name = "add",
     .help = "add recurring jobs, or change them",
@@ -91,7 +97,9 @@ const struct command command_schedule_add = {
             "each run gets them as they are now.  Adding a name again makes a new version: runs "
             "keep the version that they began with.",
     .example = "spillway schedule add nightly.yaml",
-    .exits = "0 added, 2 wrong use, 6 no broker, 7 a fault in the description",
+    .exits = "0 added, 2 wrong use, 6 no broker, 7 a fault in the description, or no site can ever "
+             "run it",
+    .options = add_options,
     .words = COMPLETES_FILE,
     .words_least = 1,
     .words_most = -1,

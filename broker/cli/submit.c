@@ -132,8 +132,8 @@ static void explain_refusal(struct cli *cli, const struct args *args, const stru
         if (!cli->json)
             explain_print_sites(cli, sites);
         err_set(err, err->fault,
-                "no site can ever run '%s' as they are now; ask for less, or queue it all the same "
-                "with --anyway",
+                "no site can ever run '%s' as they are now; ask for less, or have it wait for one "
+                "that can with --anyway",
                 draft ? draft->spec.name : "it");
     }
 }

@@ -60,7 +60,7 @@ _spillway_tables() {
         swvals=' --url= --token-file=file'
         swwords=':add ls show next pause resume trigger history rm' ;;
     'schedule add')
-        swopts=' --url --token-file --json --no-color --help --version'
+        swopts=' --anyway --url --token-file --json --no-color --help --version'
         swvals=' --url= --token-file=file'
         swwords='file' ;;
     'schedule ls')

@@ -35,6 +35,19 @@ ok "its results are fetched" "spillway fetch $job -o got"
 like "it knew its time" "$(cat got/out.txt)" '^20..-..-..T..:..:.[02468][+]0[12]:00 '
 ok "a later run knows the success before" 'eventually 20 "history often | json \"*.state\" | grep -c succeeded | grep -qv \"^[01]$\""'
 
+cat >never.yaml <<'EOT'
+name: never
+command: [nproc]
+resources: {cpus: 99999}
+schedule: {cron: "0 3 * * *"}
+EOT
+is "one that no site can ever run is refused" "$(status spillway schedule add never.yaml)" 7
+like "with the reason and the way on" "$(spillway schedule add never.yaml 2>&1)" 'have it wait for one that can with --anyway'
+is "and was not added" "$(status spillway schedule show never)" 3
+like "it is added --anyway, with a warning" "$(spillway schedule add --anyway never.yaml 2>&1)" \
+    'warning: .*cannot run at any site'
+spillway schedule rm never >/dev/null
+
 like "ls shows it" "$(spillway schedule ls)" "often .*active .*\*/2 .*Europe/Paris"
 is "next works by name" "$(spillway schedule next often -n 3 --json | json '*.time' | wc -l)" 3
 

@@ -116,7 +116,7 @@ is "nothing of it was queued" "$(spillway ls --all --json | json '*.id' | wc -l)
 # ---- what no site can run
 is "never" "$(code 'submit --cpus 99999 -- true')" 7
 like "told with the site" "$(said)" '^local +home +never'
-like "and the way on" "$(said)" 'queue it all the same with --anyway'
+like "and the way on" "$(said)" 'have it wait for one that can with --anyway'
 is "--dry-run of it" "$(code 'spillway submit --dry-run --cpus 99999 -- true')" 1
 is "--dry-run of what can run" "$(code 'spillway submit --dry-run -- true')" 0
 is "as JSON" "$(spillway submit --dry-run --json -- true | json 0.sites.0.site)" local

@@ -366,7 +366,8 @@ static void lose_worker(struct dispatch *d, const struct lost_worker *lost, bool
 
     if (lost->tasks)
         losses_worker(&losses, lost);
-    if (first && lost->class_id && !lost->joined && lost->reason == REASON_IMAGE)
+    if (first && lost->class_id && !lost->joined &&
+        (lost->reason == REASON_IMAGE || lost->reason == REASON_NO_IMAGE))
         losses_class(&losses, lost);
 }
 

@@ -364,7 +364,7 @@ static void keep_diagnosis(struct reconcile *r, const struct row *row, enum reas
         buf_puts(&text, "\n");
         site_diagnose(r->options.site, row->name, clock_mono_ms() + CALL_MS, &text, &err);
         /* An image that a job named says nothing of the shape. */
-        if (reason != REASON_IMAGE || !row->for_class)
+        if ((reason != REASON_IMAGE && reason != REASON_NO_IMAGE) || !row->for_class)
             site_failed(r->options.site, row->shape, fault, words);
     }
     end_worker(r, row->id, reason, buf_text(&text));

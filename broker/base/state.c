@@ -51,6 +51,7 @@ static const struct {
     [REASON_LIMIT] = { "limit", BLAME_NONE },
     [REASON_BACKOFF] = { "backoff", BLAME_NONE },
     [REASON_CAPACITY] = { "capacity", BLAME_NONE },
+    [REASON_NO_IMAGE] = { "image", BLAME_USER },
 };
 
 static const char *const worker_names[WORKER_STATE_COUNT] = {

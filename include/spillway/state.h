@@ -43,6 +43,7 @@ enum reason {
     REASON_LIMIT,      /* the array's or a named concurrency limit */
     REASON_BACKOFF,    /* waits before its next attempt */
     REASON_CAPACITY,   /* fits somewhere, but nothing is free now */
+    REASON_NO_IMAGE,   /* also "image": the registry knows none of that name */
     REASON_COUNT
 };
 

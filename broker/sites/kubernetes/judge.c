@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* judge.c - states, faults and reasons out of Jobs, Pods and Events.
  *
- * Whose fault it is: an image that cannot be had or cannot run is `image`, memory is the job's, what
- * the cluster takes back is `preempted`; all else is the site's.  A registry that does not answer is
- * no missing image: such a pod is left to try again for a while. */
+ * Whose fault it is: an image that its registry does not know is the job's, one that cannot be had or
+ * run for another reason the site's; memory is the job's, what the cluster takes back is `preempted`;
+ * all else is the site's.  A registry that does not answer is no missing image: such a pod is left to
+ * try again for a while. */
 #include "sites/kubernetes/judge.h"
 
 #include <math.h>
@@ -93,24 +94,37 @@ static bool has_any(const char *text, const char *const *words)
     return false;
 }
 
-/* Words of a registry that could not be asked, rather than of one that has no such image. */
-static bool registry_is_away(const char *words)
+static bool is_pull(const char *why)
+{
+    return strcmp(why, "ErrImagePull") == 0 || strcmp(why, "ImagePullBackOff") == 0;
+}
+
+/* The registry answered, and has no such image; or it is no name of one. */
+static bool is_missing(const char *why, const char *words)
+{
+    static const char *const missing[] = { "not found",       "manifest unknown", "does not exist",
+                                           "repository name", "name unknown",     NULL };
+
+    return strcmp(why, "InvalidImageName") == 0 || (is_pull(why) && has_any(words, missing));
+}
+
+/* Words of a registry that could not be asked; a back-off alone does not say what it follows. */
+static bool registry_is_away(const char *why, const char *words)
 {
     static const char *const away[] = { "timeout",      "timed out",         "connection refused",
                                         "i/o",          "unreachable",       "unexpected EOF",
                                         "too many",     "toomanyrequests",   "TLS handshake",
                                         "server error", "service unavail",   "bad gateway",
-                                        "misbehaving",  "temporary failure", NULL };
-    static const char *const missing[] = { "not found",       "manifest unknown", "does not exist",
-                                           "repository name", "denied",           NULL };
+                                        "misbehaving",  "temporary failure", "no such host",
+                                        "reset by",     "deadline exceeded", NULL };
 
-    return has_any(words, away) && !has_any(words, missing);
+    return has_any(words, away) ||
+           (strcmp(why, "ImagePullBackOff") == 0 && (!words || !strstr(words, ": Err")));
 }
 
 /* A container that waits: true when it says why it will not come. */
 static bool judge_waiting(const json_t *status, struct verdict *out)
 {
-    static const char *const pulls[] = { "ErrImagePull", "ImagePullBackOff", NULL };
     static const char *const images[] = { "InvalidImageName",   "ErrImageNeverPull",
                                           "ImageInspectError",  "ErrImageNotFound",
                                           "RunContainerError",  "CreateContainerError",
@@ -120,13 +134,14 @@ static bool judge_waiting(const json_t *status, struct verdict *out)
     const char *name = kube_text(status, "name"), *image = kube_text(status, "image");
     bool own = name && strcmp(name, AGENT_CONTAINER) == 0;
     enum fault fault = own ? FAULT_INVALID : FAULT_NOT_FOUND;
-    enum reason reason = own ? REASON_BOOT : REASON_IMAGE;
+    bool missing = why && is_missing(why, words);
+    enum reason reason = own ? REASON_BOOT : missing ? REASON_NO_IMAGE : REASON_IMAGE;
 
     if (!why)
         return false;
     snprintf(out->words, sizeof out->words, "%s: %s: %s", why, or_empty(image), or_empty(words));
-    out->waits = one_of(why, pulls) ? WAITS_REGISTRY : WAITS_NOT;
-    if ((one_of(why, pulls) && !registry_is_away(words)) || one_of(why, images))
+    out->waits = is_pull(why) ? WAITS_REGISTRY : WAITS_NOT;
+    if (missing || (is_pull(why) && !registry_is_away(why, words)) || one_of(why, images))
         say(out, INSTANCE_FAILED, fault, reason, "%s: image %s: %s", why, or_empty(image),
             or_empty(words));
     /* A Secret or ConfigMap that is still to come is "not found"; all else does not mend itself. */

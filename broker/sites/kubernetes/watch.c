@@ -175,6 +175,16 @@ static void del_job(struct watch *watch, const char *name)
     drop_if_empty(watch, worker);
 }
 
+/* Between two tries of a pull there is but a back-off, which says less than what it follows. */
+static void keep_cause(struct verdict *now, const struct verdict *before)
+{
+    static const char back_off[] = "ImagePullBackOff";
+
+    if (now->waits == WAITS_REGISTRY && before->waits == WAITS_REGISTRY &&
+        strncmp(now->words, back_off, sizeof back_off - 1) == 0)
+        memcpy(now->words, before->words, sizeof now->words);
+}
+
 /* A Job whose pod was deleted makes another at once, which is of no use: the join token died with the
  * first. */
 static void put_pod(struct watch *watch, const json_t *pod)
@@ -202,6 +212,7 @@ static void put_pod(struct watch *watch, const json_t *pod)
     worker->pod_seen = true;
     pod_asks(pod, &worker->asked);
     judge_pod(pod, &worker->now);
+    keep_cause(&worker->now, &before);
     if (worker->now.waits == WAITS_NOT)
         worker->waits_mono_ms = 0;
     else if (!worker->waits_mono_ms)

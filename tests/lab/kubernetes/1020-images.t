@@ -35,12 +35,17 @@ ok "its output is there" 'spillway fetch "$id" -o bare-out && test "$(cat bare-o
 
 registry="$T/registry"
 cat >"$registry" <<'PYTHON'
-"""A registry that has no image, which the lab's node cannot be without: real ones are out of reach."""
-import http.server
+"""A registry that has no image, which the lab's node cannot be without: real ones are out of reach.
+
+While a file `busy` is there, it says that it cannot answer."""
+import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = b"{}" if self.path == "/v2/" else b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}'
-        self.send_response(200 if self.path == "/v2/" else 404)
+        status = 503 if os.path.exists("busy") else 200 if self.path == "/v2/" else 404
+        if status == 503:
+            open("asked", "a").write(self.path + "\n")
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -52,11 +57,20 @@ http.server.ThreadingHTTPServer(("127.0.0.1", 5000), Handler).serve_forever()
 PYTHON
 python3 "$registry" &
 registry_pid=$!
-missing=$(submit --container 127.0.0.1:5000/none:1 --retry-infra 0 -- true)
-ok "an image that is nowhere" 'wait_state "$missing" failed --limit 90'
+missing=$(submit --container 127.0.0.1:5000/none:1 -- true)
+ok "an image that its registry does not know" 'wait_state "$missing" failed --limit 90'
 is "is the reason" "$(field "$missing" reason)" image
-like "which names it" "$(field "$missing" detail)" '127.0.0.1:5000/none:1'
-is "and no retry of the user's" "$(field "$missing" user_retries_used)" 0
+like "which names it" "$(field "$missing" detail)" '127.0.0.1:5000/none:1.*not found'
+is "the user's, at the first attempt" "$(attempts "$missing" budget)" user
+
+touch busy
+missing=$(submit --container 127.0.0.1:5000/none:2 -- true)
+ok "a registry that cannot answer is asked again" 'eventually 90 "test \$(grep -c none asked) -ge 2"'
+is "the job waits" "$(field "$missing" state)" pending
+is "at the expense of none of its attempts" "$(attempts "$missing" budget)" ""
+rm busy
+ok "until the registry answers, in this case that it has none" 'wait_state "$missing" failed --limit 120'
+is "for that reason" "$(field "$missing" reason)" image
 kill $registry_pid
 
 broker_stop

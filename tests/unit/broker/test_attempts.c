@@ -70,7 +70,8 @@ static void every_infrastructure_reason_is_ours(void **state)
 static void the_user_pays_for_her_own_faults(void **state)
 {
     static const enum reason hers[] = { REASON_USER_EXIT, REASON_SIGNAL,   REASON_WALLTIME,
-                                        REASON_MEMORY,    REASON_STAGE_IN, REASON_STAGE_OUT };
+                                        REASON_MEMORY,    REASON_STAGE_IN, REASON_STAGE_OUT,
+                                        REASON_NO_IMAGE };
     struct task_row task = { .user_retries = 1 };
     struct job_spec spec = spec_of(1);
 

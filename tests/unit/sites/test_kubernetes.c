@@ -54,12 +54,18 @@ static void pods_are_judged_by_whose_fault_it_is(void **state)
     assert_pod("{\"phase\": \"Succeeded\"}", INSTANCE_FAILED, FAULT_NONE, REASON_NONE);
     assert_pod(WAITING("Pending", "worker", "ContainerCreating", ""), INSTANCE_BOOTING, FAULT_NONE,
                REASON_NONE);
+    /* The registry says that there is none, or it is no name. */
     assert_pod(WAITING("Pending", "worker", "ImagePullBackOff", "manifest unknown"),
-               INSTANCE_FAILED, FAULT_NOT_FOUND, REASON_IMAGE);
-    assert_pod(WAITING("Pending", "worker", "ErrImagePull", "lookup x: no such host"),
-               INSTANCE_FAILED, FAULT_NOT_FOUND, REASON_IMAGE);
+               INSTANCE_FAILED, FAULT_NOT_FOUND, REASON_NO_IMAGE);
+    assert_pod(WAITING("Pending", "worker", "ErrImagePull", "i:1: not found"), INSTANCE_FAILED,
+               FAULT_NOT_FOUND, REASON_NO_IMAGE);
     assert_pod(WAITING("Pending", "worker", "InvalidImageName", ""), INSTANCE_FAILED,
+               FAULT_NOT_FOUND, REASON_NO_IMAGE);
+    /* Who may not read it may have to ask the site's operator. */
+    assert_pod(WAITING("Pending", "worker", "ErrImagePull", "unauthorized"), INSTANCE_FAILED,
                FAULT_NOT_FOUND, REASON_IMAGE);
+    assert_pod(WAITING("Pending", "worker", "RunContainerError", "exec: not found"),
+               INSTANCE_FAILED, FAULT_NOT_FOUND, REASON_IMAGE);
     /* The operator's own image is no fault of the job's. */
     assert_pod(WAITING("Pending", "agent", "ErrImagePull", "not found"), INSTANCE_FAILED,
                FAULT_INVALID, REASON_BOOT);
@@ -89,8 +95,12 @@ static void a_pod_may_wait(void **state)
         parse("{\"status\": {\"phase\": \"Pending\", \"conditions\": [{\"type\": "
               "\"PodScheduled\", \"status\": \"False\", \"reason\": \"Unschedulable\", "
               "\"message\": \"0/3 nodes\"}]}}");
-    own_json json_t *registry = parse(
-        "{\"status\": " WAITING("Pending", "worker", "ErrImagePull", "dial tcp: i/o timeout") "}");
+    static const char *const registry[] = {
+        WAITING("Pending", "worker", "ErrImagePull", "dial tcp: i/o timeout"),
+        WAITING("Pending", "worker", "ErrImagePull", "lookup x: no such host"),
+        WAITING("Pending", "worker", "ErrImagePull", "unexpected status: 503 Service Unavailable"),
+        WAITING("Pending", "worker", "ImagePullBackOff", "Back-off pulling image x"),
+    };
     struct verdict verdict;
 
     (void)state;
@@ -99,9 +109,14 @@ static void a_pod_may_wait(void **state)
     assert_int_equal(verdict.waits, WAITS_ROOM);
     assert_int_equal(verdict.fault, FAULT_NO_CAPACITY);
     assert_string_equal(verdict.words, "Unschedulable: 0/3 nodes");
-    judge_pod(registry, &verdict);
-    assert_int_equal(verdict.state, INSTANCE_BOOTING);
-    assert_int_equal(verdict.waits, WAITS_REGISTRY);
+    for (size_t i = 0; i < array_len(registry); i++) {
+        own_str char *text = xasprintf("{\"status\": %s}", registry[i]);
+        own_json json_t *pod = parse(text);
+
+        judge_pod(pod, &verdict);
+        assert_int_equal(verdict.state, INSTANCE_BOOTING);
+        assert_int_equal(verdict.waits, WAITS_REGISTRY);
+    }
 }
 
 static void jobs_and_events_are_judged(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ls.c - lists of tasks, page by page.
  *
- * A line is a task that has a row, or all tasks of an array that have none.  The cost is that of
+ * A line is a task that has a row, or several tasks of an array that follow each other and have none.  The cost is that of
  * the lines given and of the jobs passed over: a user's jobs are found among a million of others by
  * an index, in order of id, and several such lists (hers, and her projects') are merged. */
 #include "base/parse.h"
@@ -45,12 +45,20 @@ static const char LS_TASKS_ALL[2][600] = {
     "SELECT " TASK_COLUMNS TASKS_NAMED "AND t.idx < ?2 ORDER BY t.idx DESC",
 };
 
-/* A line: task `index` of `job`, or at AT_REST its rest, which stands behind its tasks. */
+/* Those with rows at or beyond next_position cut the rest into pieces. */
+static const char LS_BEYOND[2][200] = {
+    "SELECT position FROM tasks WHERE job = ?1 AND idx > ?2 ORDER BY idx",
+    "SELECT position FROM tasks WHERE job = ?1 AND idx > ?2 ORDER BY idx DESC",
+};
+
+/* A line: task `index` of `job`, or a piece of its rest, which stand behind its tasks: REST_FROM and
+ * the position of its first task. */
 struct place {
     int64_t job, index;
 };
 #define BEFORE_ALL (-1)
-#define AT_REST    INT64_MAX
+#define REST_FROM  ((int64_t)1 << 40)
+#define BEHIND_ALL INT64_MAX
 
 struct ls {
     struct conn *db;
@@ -124,54 +132,86 @@ static int ls_tasks(struct ls *ls, struct ls_row *row, int64_t after, struct err
     return rc < 0 ? -1 : 0;
 }
 
-/* The array index of the first task of the rest. */
-static int64_t first_index(const struct job_row *job)
-{
-    struct index_set set = { .ranges = NULL };
-    int64_t index;
+/* ---- tasks without rows */
 
-    if (!job->array || index_set_parse(job->array, &set, NULL) < 0)
-        return 0;
-    index = job->next_position < set.size ? index_set_nth(&set, job->next_position) : 0;
-    index_set_free(&set);
-    return index;
+/* The array index at `position`; 0 of a plain job. */
+static int64_t index_at(const struct index_set *set, int64_t position)
+{
+    return position < set->size ? index_set_nth(set, position) : 0;
 }
 
-static void ls_rest(struct ls *ls, struct ls_row *row, int64_t count)
+/* Positions first .. end - 1, unless the last line given was at or behind them. */
+static void ls_piece(struct ls *ls, struct ls_row *row, const struct index_set *set, int64_t after,
+                     int64_t first, int64_t end)
 {
-    if (count == 0 || !(ls->states & 1u << row->job.rest_state))
+    int64_t place = REST_FROM + first;
+
+    if (ls->full || first >= end || (ls->order == UP ? place <= after : place >= after))
         return;
+    row->first = first;
+    row->count = end - first;
+    row->task.index = index_at(set, first);
+    ls_give(ls, row, place);
+}
+
+static int ls_pieces(struct ls *ls, struct ls_row *row, const struct index_set *set, int64_t after,
+                     struct err *err)
+{
+    int64_t begin = row->job.next_position, end = row->job.tasks;
+    own_stmt sqlite3_stmt *stmt = NULL;
+    int rc = 0;
+
+    stmt = db_query(ls->db, LS_BEYOND[ls->order], "ii", row->job.id, index_at(set, begin));
+    while (!ls->full && (rc = db_step(ls->db, stmt, err)) > 0) {
+        int64_t position = col_int(stmt, 0);
+
+        if (ls->order == UP) {
+            ls_piece(ls, row, set, after, begin, position);
+            begin = position + 1;
+        } else {
+            ls_piece(ls, row, set, after, position + 1, end);
+            end = position;
+        }
+    }
+    ls_piece(ls, row, set, after, begin, end);
+    return rc < 0 ? -1 : 0;
+}
+
+static int ls_rest(struct ls *ls, struct ls_row *row, int64_t task_rows, int64_t after,
+                   struct err *err)
+{
+    struct index_set set = { .ranges = NULL };
+    int rc = 0;
+
+    if (ls->full || task_rows == row->job.tasks || !(ls->states & 1u << row->job.rest_state))
+        return 0;
+    if (row->job.array && index_set_parse(row->job.array, &set, err) < 0)
+        return -1;
     task_row_of_rest(&row->job, 0, &row->task);
     if (task_state_final(row->job.rest_state))
         row->task.finished_ms = row->job.finished_ms;
-    row->first = row->job.next_position;
-    row->count = count;
-    row->task.index = first_index(&row->job);
-    ls_give(ls, row, AT_REST);
+    if (task_rows > row->job.next_position)
+        rc = ls_pieces(ls, row, &set, after, err);
+    else
+        ls_piece(ls, row, &set, after, row->job.next_position, row->job.tasks);
+    index_set_free(&set);
+    return rc;
 }
 
 static int ls_job(struct ls *ls, sqlite3_stmt *stmt, const struct place *from, struct err *err)
 {
     struct ls_row row = { 0 };
-    int64_t task_rows = col_int(stmt, JOB_TASK_ROWS);
-    bool begun; /* `from` lies in it */
+    int64_t task_rows = col_int(stmt, JOB_TASK_ROWS), after;
 
     job_row_read(stmt, &row.job);
     if (!ls_wants_job(ls->filter, &row.job))
         return 0;
-    begun = row.job.id == from->job;
-    if (ls->order == DOWN && !begun)
-        ls_rest(ls, &row, row.job.tasks - task_rows);
-    if (task_rows && !ls->full &&
-        ls_tasks(ls, &row,
-                 begun             ? from->index
-                 : ls->order == UP ? BEFORE_ALL
-                                   : AT_REST,
-                 err) < 0)
+    after = row.job.id == from->job ? from->index : ls->order == UP ? BEFORE_ALL : BEHIND_ALL;
+    if (ls->order == DOWN && ls_rest(ls, &row, task_rows, after, err) < 0)
         return -1;
-    if (ls->order == UP && !ls->full && !(begun && from->index == AT_REST))
-        ls_rest(ls, &row, row.job.tasks - task_rows);
-    return 0;
+    if (task_rows && !ls->full && ls_tasks(ls, &row, after, err) < 0)
+        return -1;
+    return ls->order == UP ? ls_rest(ls, &row, task_rows, after, err) : 0;
 }
 
 /* ---- whose jobs */

@@ -136,6 +136,8 @@ is "as one row" "$(spillway ls --json "$array" | json '*.id')" "$array.[3-9:2]"
 is "apart" "$(spillway ls --json --expand "$array" | json '*.id' | tr '\n' ' ')" "$array.3 $array.5 $array.7 $array.9 "
 is "bounded" "$(spillway ls --json --expand --limit 2 "$array" | json '*.id' | tr '\n' ' ')" "$array.3 $array.5 "
 is "bounded, the last ones" "$(spillway ls --json --all --expand --limit 2 "$array" | json '*.id' | tr '\n' ' ')" "$array.7 $array.9 "
+spillway cancel "$array.7" >/dev/null
+is "with a hole" "$(spillway ls --json "$array" | json '*.id' | tr '\n' ' ')" "$array.[3-5:2] $array.9 "
 odd=$(submit --hold --array 1,3,5,7,9,11,13,15,17,19,21-40%2 -- true)
 is "of many ranges too" "$(spillway ls --json --expand "$odd" | json '*.index' | tail -n 1)" 40
 is "one of two is not there" "$(code 'spillway cancel 999999 "$odd"')" 3

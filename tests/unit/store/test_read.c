@@ -50,6 +50,19 @@ static void an_array_is_its_rows_and_one_line_for_the_rest(void **state)
     assert_string_equal(ls(f, (struct ls_filter){ .states = 1u << TASK_HELD }), "");
 }
 
+static void a_rest_with_holes_is_a_line_for_each_piece(void **state)
+{
+    struct fixture *f = *state;
+    int64_t worker = worker_ready(f, "w"), job = submit_array(f, "0-18:2", 10);
+
+    ends(f, worker, lease(f, job, 0, worker), TASK_SUCCEEDED);
+    ends(f, worker, lease(f, job, 6, worker), TASK_SUCCEEDED);
+    lease(f, job, 14, worker);
+    lease(f, job, 18, worker);
+    assert_string_equal(ls(f, (struct ls_filter){ 0 }),
+                        "1.14:leased 1.18:leased 1[1+2]:pending 1[4+3]:pending 1[8+1]:pending ");
+}
+
 static void filters_pick(void **state)
 {
     struct fixture *f = *state;
@@ -87,6 +100,8 @@ static void pages_join_without_a_seam(void **state)
         submit(f, plain_job("plain"));
         for (int k = 0; k < i; k++)
             ends(f, worker, lease(f, job, k, worker), TASK_SUCCEEDED);
+        if (i % 2)
+            ends(f, worker, lease(f, job, 4, worker), TASK_SUCCEEDED);
     }
     assert_ok(f, store_ls(f->store, &filter, add_line, &whole, NULL, &f->err));
     for (filter.limit = 1; filter.limit <= whole.count + 1; filter.limit++) {
@@ -135,6 +150,8 @@ static void newest_first_is_the_list_backwards(void **state)
         id = submit(f, job);
         for (int k = 0; k <= i; k++)
             ends(f, worker, lease(f, id, k, worker), TASK_SUCCEEDED);
+        if (i < 3)
+            lease(f, id, 4, worker);
     }
     for (int kind = 0; kind < 6; kind++) {
         struct ls_filter filter = { .all = kind % 2 == 0, .limit = 1000 };
@@ -346,6 +363,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_up, fixture_down)
     const struct CMUnitTest tests[] = {
         TEST(an_array_is_its_rows_and_one_line_for_the_rest),
+        TEST(a_rest_with_holes_is_a_line_for_each_piece),
         TEST(filters_pick),
         TEST(newest_first_is_the_list_backwards),
         TEST(a_place_is_good_for_both_orders),

@@ -91,6 +91,8 @@ int broker_site_audit(struct broker *broker, const char *name, bool reap, json_t
  * destroyed. */
 int broker_worker_drain(struct broker *broker, const char *name, struct err *err);
 int broker_worker_rm(struct broker *broker, const char *name, struct err *err);
+/* Asks its site how it is: {"name", "state": "booting|active|failed|gone", "detail", "at"}. */
+int broker_worker_inspect(struct broker *broker, const char *name, json_t **out, struct err *err);
 
 /* Who stands where in the fair share, and why. */
 json_t *broker_shares(struct broker *broker);

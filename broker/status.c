@@ -306,8 +306,9 @@ int broker_site_audit(struct broker *broker, const char *name, bool reap, json_t
 /* ---- workers
  * ---------------------------------------------------------------------------------------- */
 
+/* *site is owned by the caller; NULL: not wanted. */
 static int worker_find(struct broker *broker, const char *name, int64_t *id,
-                       enum worker_state *state, struct err *err)
+                       enum worker_state *state, char **site, struct err *err)
 {
     own_buf struct buf strings = BUF_INIT(0);
     struct worker_row row;
@@ -320,6 +321,8 @@ static int worker_find(struct broker *broker, const char *name, int64_t *id,
         return -1;
     *id = row.id;
     *state = row.state;
+    if (site)
+        *site = xstrdup(row.site);
     return 0;
 }
 
@@ -328,7 +331,7 @@ int broker_worker_drain(struct broker *broker, const char *name, struct err *err
     enum worker_state state = WORKER_INTENT;
     int64_t id = 0;
 
-    if (worker_find(broker, name, &id, &state, err) < 0)
+    if (worker_find(broker, name, &id, &state, NULL, err) < 0)
         return -1;
     if (state == WORKER_DRAINING || state == WORKER_DESTROYING || state == WORKER_GONE)
         return 0;
@@ -341,12 +344,51 @@ int broker_worker_rm(struct broker *broker, const char *name, struct err *err)
     enum worker_state state = WORKER_INTENT;
     int64_t id = 0;
 
-    if (worker_find(broker, name, &id, &state, err) < 0)
+    if (worker_find(broker, name, &id, &state, NULL, err) < 0)
         return -1;
     if (state == WORKER_DESTROYING || state == WORKER_GONE)
         return 0;
     return store_worker_set(broker->store, id, WORKER_DESTROYING, REASON_LOST,
                             "removed by an operator", err);
+}
+
+struct inspection {
+    const char *name;
+    enum instance_state state;
+    struct buf detail;
+};
+
+static int inspect_on_its_thread(struct site *site, void *arg, struct err *err)
+{
+    struct inspection *one = arg;
+
+    return site_inspect(site, one->name, clock_mono_ms() + PROBE_MS, &one->state, &one->detail,
+                        err);
+}
+
+int broker_worker_inspect(struct broker *broker, const char *name, json_t **out, struct err *err)
+{
+    static const char *const states[] = { "booting", "active", "failed", "gone" };
+    struct inspection one = { .name = name, .detail = BUF_INIT(4096) };
+    enum worker_state state;
+    own_str char *site = NULL;
+    int64_t id;
+    size_t place;
+    int rc;
+
+    if (worker_find(broker, name, &id, &state, &site, err) < 0 || !site)
+        return -1;
+    pthread_rwlock_rdlock(&broker->sites_lock);
+    rc = site_find(broker, site, &place) && broker->reconciles[place]
+             ? reconcile_call(broker->reconciles[place], inspect_on_its_thread, &one, err)
+             : no_site(site, err);
+    pthread_rwlock_unlock(&broker->sites_lock);
+    if (rc == 0)
+        *out = json_pack("{s:s, s:s, s:s?, s:o}", "name", name, "state", states[one.state],
+                         "detail", one.detail.length ? buf_text(&one.detail) : NULL, "at",
+                         time_or_null(clock_wall_ms()));
+    buf_free(&one.detail);
+    return rc;
 }
 
 /* ---- figures

@@ -220,6 +220,17 @@ int64_t period_of(const struct world *world, const char *project)
     return rule ? rule->money_ms : 0;
 }
 
+/* What operators try a site with may go to any, also to one that nobody trusts yet. */
+static struct sched_project probe_project(void)
+{
+    return (struct sched_project){ .name = PROBE_PROJECT,
+                                   .weight = 1,
+                                   .tier = TIER_COMMERCIAL,
+                                   .phase = PHASE_TEST,
+                                   .max_workers = -1,
+                                   .money_limit = -1 };
+}
+
 static struct sched_project project_of(struct world *world, const char *name, int64_t now_ms)
 {
     const struct project_rule *rule = broker_conf_project(world->conf, name);
@@ -244,7 +255,8 @@ static int project_place(struct world *world, struct people *people, const char 
     for (size_t i = 0; i < people->project_count; i++)
         if (strcmp(people->projects[i].name, name) == 0)
             return (int)i;
-    people->projects[people->project_count] = project_of(world, name, now_ms);
+    people->projects[people->project_count] =
+        strcmp(name, PROBE_PROJECT) == 0 ? probe_project() : project_of(world, name, now_ms);
     return (int)people->project_count++;
 }
 

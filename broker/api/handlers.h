@@ -20,7 +20,7 @@ body_sink blob_sink;
 handler api_sites_list, api_site_show, api_site_enable, api_site_disable, api_site_drain,
     api_site_probe, api_site_audit;
 /* workers.c */
-handler api_workers_list, api_worker_show, api_worker_drain, api_worker_rm;
+handler api_workers_list, api_worker_show, api_worker_drain, api_worker_rm, api_worker_inspect;
 /* events.c */
 handler events_get, job_events;
 /* schedules.c */

@@ -7,6 +7,7 @@
 
 #include "api/auth.h"
 #include "base/own.h"
+#include "spillway/placement.h"
 
 struct user {
     char *name, *project;
@@ -167,6 +168,12 @@ static bool is_in(const char *const *list, const char *word)
     return false;
 }
 
+static int for_operators(struct err *err)
+{
+    return err_set(err, FAULT_AUTH, "project '%s' is for operators: spillway sites probe",
+                   PROBE_PROJECT);
+}
+
 int policy_may_use(const struct policy *policy, const struct caller *caller, const char *project,
                    struct err *err)
 {
@@ -174,6 +181,8 @@ int policy_may_use(const struct policy *policy, const struct caller *caller, con
 
     if (caller->role >= ROLE_OPERATOR)
         return 0;
+    if (strcmp(project, PROBE_PROJECT) == 0)
+        return for_operators(err);
     if (caller->projects[0] && !is_in(caller->projects, project))
         return err_set(err, FAULT_AUTH, "this token is not for project '%s'", project);
     if (!caller->projects[0] && rule && rule->users &&

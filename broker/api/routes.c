@@ -97,6 +97,8 @@ const struct route api_routes[] = {
     { "GET", "/v1/workers/{name}", ACCESS_USER, ROUTE_POOL, .handle = api_worker_show },
     { "POST", "/v1/workers/{name}/drain", ACCESS_OPERATOR, ROUTE_POOL, EMPTY,
       .handle = api_worker_drain },
+    { "POST", "/v1/workers/{name}/inspect", ACCESS_OPERATOR, ROUTE_SLOW, EMPTY,
+      .handle = api_worker_inspect },
     { "DELETE", "/v1/workers/{name}", ACCESS_OPERATOR, ROUTE_POOL, EMPTY, .handle = api_worker_rm },
 
     { "GET", "/v1/usage", ACCESS_USER, ROUTE_POOL, .handle = usage_get,

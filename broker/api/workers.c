@@ -127,6 +127,15 @@ int api_worker_drain(struct request *request, struct err *err)
     return done(request, "draining");
 }
 
+int api_worker_inspect(struct request *request, struct err *err)
+{
+    json_t *answer = NULL;
+
+    if (broker_worker_inspect(request->broker, request->params[0], &answer, err) < 0)
+        return -1;
+    return reply_json(request, 200, answer);
+}
+
 int api_worker_rm(struct request *request, struct err *err)
 {
     if (broker_worker_rm(request->broker, request->params[0], err) < 0)

@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/probe.h"
 #include "cli/sites.h"
 #include "cli/table.h"
 
@@ -249,14 +250,31 @@ static int call(struct cli *cli, const char *name, const char *verb, const json_
     return cli_post(cli, path, body, answer, err) < 0 ? err_wrap(err, "%s", name) : 0;
 }
 
+static const struct option probe_options[] = {
+    { "quick", 'q', NULL, "only ask it what it could give; make nothing there", COMPLETES_NOTHING },
+    { "timeout", 't', "SPAN", "give up after this long (default: 30m)", COMPLETES_NOTHING },
+    { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
+};
+
 static int run_probe(struct cli *cli, const struct args *args, struct err *err)
 {
     own_json json_t *answer = NULL;
+    const char *name = args->words[0];
+    int64_t timeout = 0;
 
-    if (call(cli, args->words[0], "probe", NULL, &answer, err) < 0)
+    if (args_span(args, "timeout", &timeout, err) < 0 ||
+        call(cli, name, "probe", NULL, &answer, err) < 0)
         return -1;
-    print_site(cli, answer);
-    return EXIT_OK;
+    if (args_has(args, "quick")) {
+        print_site(cli, answer);
+        return EXIT_OK;
+    }
+    if (strcmp(field_text(answer, "mode"), "enabled") != 0)
+        return err_set(err, FAULT_CONFLICT,
+                       "site %s is %s: nothing is placed there; enable it first: spillway sites "
+                       "enable %s",
+                       name, field_text(answer, "mode"), name);
+    return probe_whole_way(cli, name, field_int(answer, "took_ms"), timeout, err);
 }
 
 static int change_mode(struct cli *cli, const struct args *args, const char *verb,
@@ -387,10 +405,16 @@ static const struct command command_show_site = {
 
 static const struct command command_probe = {
     .name = "probe",
-    .help = "ask the site afresh what it could give",
-    .synopsis = "SITE",
-    .example = "spillway sites probe local",
-    .exits = EXITS,
+    .help = "try the whole way: a worker, a small job, and the worker's end",
+    .synopsis = "[OPTIONS] SITE",
+    .text = "Asks the site afresh, then has one worker made there for a small job, removes it, and "
+            "tells how long each step took.  It works at sites of every phase, and at those that "
+            "are kept to other projects.",
+    .options = probe_options,
+    .example = "spillway sites probe scigne\n"
+               "spillway sites probe --quick local",
+    .exits = "0 the whole way works, 1 it does not, 3 no such site, 4 you are no operator,\n"
+             "5 the site is not enabled",
     .words = COMPLETES_SITE,
     .words_least = 1,
     .words_most = 1,

@@ -132,8 +132,8 @@ _spillway_tables() {
         swvals=' --url= --token-file=file'
         swwords='sites' ;;
     'sites probe')
-        swopts=' --url --token-file --json --no-color --help --version'
-        swvals=' --url= --token-file=file'
+        swopts=' --quick --timeout --url --token-file --json --no-color --help --version'
+        swvals=' --timeout= -t= --url= --token-file=file'
         swwords='sites' ;;
     'sites enable')
         swopts=' --url --token-file --json --no-color --help --version'

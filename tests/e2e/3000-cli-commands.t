@@ -82,7 +82,7 @@ is "of what succeeded" "$(code 'spillway retry "$id"')" 5
 like "sites" "$(spillway sites)" '^local +local +home'
 is "one site as JSON" "$(spillway sites show local --json | json name)" local
 like "for people" "$(spillway sites show local)" '^machine +[0-9]'
-is "probe" "$(spillway sites probe local --json | json name)" local
+is "probe" "$(spillway sites probe --quick local --json | json name)" local
 is "disable" "$(code 'spillway sites disable local')" 0
 is "is seen" "$(spillway sites show local --json | json mode)" disabled
 is "enable" "$(code 'spillway sites enable local')" 0

@@ -22,7 +22,7 @@ spillway sites disable site-a >/dev/null
 ok "volume and port go again" '"$OPENSTACK/cloud.py" wait-none 60'
 is "no server was made for it" "$(openstack --os-cloud site-a server list -f value)" ""
 cloud quota site-a floatingip 50
-spillway sites probe site-a >/dev/null
+spillway sites probe --quick site-a >/dev/null
 spillway sites enable site-a >/dev/null
 ok "with the quota back it runs" 'wait_state "$id" succeeded --limit 200'
 ok "nothing is left at the cloud" 'nothing_is_left 90'

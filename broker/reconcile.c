@@ -60,6 +60,7 @@ struct reconcile {
     int wake;
     int64_t probe_mono_ms, list_mono_ms; /* next */
     struct map retries;                  /* worker id -> struct retry */
+    struct map said, saying;             /* what the last look, and this one, found fault with */
 };
 
 /* A worker's row as the list is compared with it. */
@@ -150,6 +151,32 @@ static void note_fault(struct reconcile *r, int64_t worker, const char *what)
     event.detail = what;
     store_event_add(r->options.store, &event, NULL);
     log_warn("%s", what);
+}
+
+/* What stays as it is from look to look is said at the first alone. */
+static void note_new_fault(struct reconcile *r, const char *what)
+{
+    char *text;
+
+    if (map_get_str(&r->saying, what))
+        return;
+    text = map_del_str(&r->said, what);
+    if (!text) {
+        text = xstrdup(what);
+        note_fault(r, 0, what);
+    }
+    map_put_str(&r->saying, text, text);
+}
+
+static void forget_said(struct reconcile *r)
+{
+    char *text;
+
+    for (size_t i = 0; (text = map_next(&r->said, &i));)
+        free(text);
+    map_fini(&r->said);
+    r->said = r->saying;
+    r->saying = (struct map)MAP_INIT_STR;
 }
 
 /* Takes from the queue of makes.  0: none are there. */
@@ -348,9 +375,9 @@ static void reap_stray(struct reconcile *r, const struct resource *resource)
         return;
     what = xasprintf("site %s: %s %s bears our mark but has no worker: removed", name_of(r),
                      resource->kind, resource->id);
-    note_fault(r, 0, what);
+    note_new_fault(r, what);
     if (site_destroy(r->options.site, resource->name, clock_mono_ms() + CALL_MS, &err) < 0)
-        note_fault(r, 0, err.text);
+        note_new_fault(r, err.text);
 }
 
 static void keep_diagnosis(struct reconcile *r, const struct row *row, enum reason reason,
@@ -420,7 +447,7 @@ static void drop_shared(struct reconcile *r, const struct resources_list *list)
         if (list->list[i].name)
             continue;
         if (site_destroy(r->options.site, NULL, clock_mono_ms() + CALL_MS, &err) < 0)
-            note_fault(r, 0, err.text);
+            note_new_fault(r, err.text);
         r->look = true;
         return;
     }
@@ -451,6 +478,7 @@ static void compare(struct reconcile *r, const struct resources_list *list, int6
     map_fini(&by_resource);
     if (count == 0)
         drop_shared(r, list);
+    forget_said(r);
 }
 
 static void forget_retries(struct reconcile *r)
@@ -775,6 +803,7 @@ static void reconcile_free(struct reconcile *r)
     for (size_t i = 0; (retry = map_next(&r->retries, &i));)
         free(retry);
     map_fini(&r->retries);
+    forget_said(r);
     close(r->wake);
     pthread_cond_destroy(&r->answered);
     pthread_mutex_destroy(&r->lock);
@@ -791,6 +820,7 @@ int reconcile_start(const struct reconcile_options *options, struct reconcile **
     r->options = *options;
     r->url = xstrdup(options->url);
     r->pin = copy_or_null(options->pin);
+    r->said.strings = r->saying.strings = true;
     list_init(&r->makes);
     list_init(&r->asks);
     r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1000-one-job.t - a job in its own container image: its Job, its agent, its result, and all is gone
+# run: limit 600
 . "${0%/*}/lab.sh"
-conf
+IDLE=20s conf
 start
 cat >job.yaml <<YAML
 container: $IMAGE
@@ -13,7 +14,7 @@ script: |
 outputs: ["results/*"]
 YAML
 id=$(submit job.yaml)
-ok "it ends well" 'wait_state "$id" succeeded --limit 90'
+ok "it ends well" 'wait_state "$id" succeeded --limit 240'
 worker=$(field "$id" worker)
 is "with its log" "$(spillway logs "$id")" "hello from $(k get pods -l job-name="$worker" -o 'jsonpath={.items[0].metadata.name}')
 from the image"
@@ -22,11 +23,11 @@ is "at the cluster" "$(field "$id" site)" home
 ok "nothing is left of it" nothing_is_left
 
 id=$(submit -- sh -c 'echo "I am $(id -u)"; exit 7')
-ok "a job that names no image" 'wait_state "$id" failed --limit 90'
+ok "a job that names no image" 'wait_state "$id" failed --limit 240'
 is "fails as it did" "$(field "$id" exit_code)" 7
 unlike "and was not root" "$(spillway logs "$id")" '^I am 0$'
 second=$(submit -- true)
-ok "another" 'wait_state "$second" succeeded --limit 90'
+ok "another" 'wait_state "$second" succeeded --limit 240'
 is "shares its pod" "$(field "$second" worker)" "$(field "$id" worker)"
 ok "nothing is left" nothing_is_left
 done_testing

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1010-array.t - two hundred tasks in a container image: every log and every output right, nothing left
-# run: limit 400
+# run: limit 1200
 . "${0%/*}/lab.sh"
 conf
 start
@@ -15,7 +15,7 @@ script: |
   echo \$((SPILLWAY_ARRAY_INDEX * SPILLWAY_ARRAY_INDEX)) >square-\$SPILLWAY_ARRAY_INDEX
 YAML
 id=$(submit job.yaml)
-ok "all end" 'timeout 300 spillway wait "$id"'
+ok "all end" 'timeout 900 spillway wait "$id"'
 is "well" "$(spillway ls --all --expand --json "$id" | json '*.state' | grep -cx succeeded)" 200
 wrong_logs() {
     i=0
@@ -34,6 +34,6 @@ wrong_outputs() {
 is "every log is right" "$(wrong_logs)" ""
 spillway fetch "$id" -o out >/dev/null
 is "and every output" "$(wrong_outputs)" ""
-ok "nothing is left" 'nothing_is_left 90'
+ok "nothing is left" 'nothing_is_left 240'
 diag "$(requests) requests to the API in all, $(requests '"verb":"create"') of them made something"
 done_testing

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1020-images.t - an image without a shell, the agent from an image of the operator's, and images that are not there
-# run: limit 300
+# run: limit 900
 . "${0%/*}/lab.sh"
 
 # One program and nothing else; it says what it was given and writes a file.
@@ -29,7 +29,7 @@ command: [/say, "a b", "ünï"]
 outputs: [said]
 YAML
 id=$(submit bare.yaml)
-ok "a program runs in an image that has no shell" 'wait_state "$id" succeeded --limit 90'
+ok "a program runs in an image that has no shell" 'wait_state "$id" succeeded --limit 240'
 is "as it was told" "$(spillway logs "$id")" "2 arguments, no shell"
 ok "its output is there" 'spillway fetch "$id" -o bare-out && test "$(cat bare-out/said)" = ünï'
 
@@ -58,18 +58,18 @@ PYTHON
 python3 "$registry" &
 registry_pid=$!
 missing=$(submit --container 127.0.0.1:5000/none:1 -- true)
-ok "an image that its registry does not know" 'wait_state "$missing" failed --limit 90'
+ok "an image that its registry does not know" 'wait_state "$missing" failed --limit 240'
 is "is the reason" "$(field "$missing" reason)" image
 like "which names it" "$(field "$missing" detail)" '127.0.0.1:5000/none:1.*not found'
 is "the user's, at the first attempt" "$(attempts "$missing" budget)" user
 
 touch busy
 missing=$(submit --container 127.0.0.1:5000/none:2 -- true)
-ok "a registry that cannot answer is asked again" 'eventually 90 "test \$(grep -c none asked) -ge 2"'
+ok "a registry that cannot answer is asked again" 'eventually 180 "test \$(grep -c none asked) -ge 2"'
 is "the job waits" "$(field "$missing" state)" pending
 is "at the expense of none of its attempts" "$(attempts "$missing" budget)" ""
 rm busy
-ok "until the registry answers, in this case that it has none" 'wait_state "$missing" failed --limit 120'
+ok "until the registry answers, in this case that it has none" 'wait_state "$missing" failed --limit 240'
 is "for that reason" "$(field "$missing" reason)" image
 kill $registry_pid
 
@@ -77,7 +77,7 @@ broker_stop
 conf "agent_image: lab.invalid/spillway-agent:1"
 start
 id=$(submit bare.yaml)
-ok "the agent comes from an image as well" 'wait_state "$id" succeeded --limit 90'
+ok "the agent comes from an image as well" 'wait_state "$id" succeeded --limit 240'
 is "with the same result" "$(spillway logs "$id")" "2 arguments, no shell"
 ok "nothing is left" nothing_is_left
 done_testing

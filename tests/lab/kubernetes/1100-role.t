@@ -3,7 +3,7 @@
 #
 # A site for each verb of the role, each in a namespace of its own whose role lacks that verb, beside one that lacks
 # nothing, all under one broker.
-# run: limit 500
+# run: limit 1200
 # long
 . "${0%/*}/lab.sh"
 example role.yaml | sed -n 's/^- //p' >rules
@@ -47,9 +47,9 @@ broker_start --config conf.yaml
 all_asked() {
     test "$(spillway sites --json | json '*.health' | grep -c -e up -e down)" = $(($(echo "$cases" | wc -w) + 1))
 }
-ok "all sites have been looked at" 'eventually 90 all_asked'
+ok "all sites have been looked at" 'eventually 180 all_asked'
 id=$(submit --site whole -- echo whole)
-ok "with the whole role a job runs" 'wait_state "$id" succeeded --limit 180'
+ok "with the whole role a job runs" 'wait_state "$id" succeeded --limit 300'
 worker=$(field "$id" worker)
 
 # A Job that is there already is asked for: whatever the next workers are called.
@@ -58,10 +58,10 @@ for number in 2 3 4 5 6 7 8; do
         "${worker%-*}" $number
 done | kubectl -n "$NS-jobs-get" apply -f - >/dev/null
 submit --site jobs-get -- true >/dev/null
-ok "a Job of the next worker's name is met" 'eventually 60 "refused jobs-get"'
+ok "a Job of the next worker's name is met" 'eventually 180 "refused jobs-get"'
 # A pod that was cut off from its Job is removed by itself.
 id=$(submit --site pods-delete -- sleep 600)
-ok "a job runs without delete of pods" 'wait_state "$id" running --limit 120'
+ok "a job runs without delete of pods" 'wait_state "$id" running --limit 240'
 kubectl -n "$NS-pods-delete" delete job "$(field "$id" worker)" --cascade=orphan >/dev/null
 # What a pod wrote is read when it has failed.
 submit --site pods-log-get --container 127.0.0.1:1/none:1 -- true >/dev/null
@@ -69,10 +69,10 @@ for case in $cases; do
     case $case in jobs-get | pods-delete | pods-log-get) ;; *) submit --site "$case" -- sleep 1 >/dev/null ;; esac
 done
 for case in $cases; do
-    ok "without ${case##*-} of ${case%-*} something is refused" 'eventually 90 "refused $case"'
-    ok "and said" 'eventually 60 "is_said $case"'
+    ok "without ${case##*-} of ${case%-*} something is refused" 'eventually 180 "refused $case"'
+    ok "and said" 'eventually 180 "is_said $case"'
 done
-ok "nothing is left where nothing is lacking" 'nothing_is_left 90'
+ok "nothing is left where nothing is lacking" 'nothing_is_left 240'
 unlike "and nothing was refused there but what is optional" \
     "$(grep -F "serviceaccount:$NS:" "$LAB/log/audit" | grep '"code":403' | grep -v '"resource":"nodes"')" .
 broker_stop

@@ -2,7 +2,7 @@
 # 1110-killed.t - the broker is killed at random moments while pods come and go; nothing is lost, nothing left
 #
 # ROUNDS says how often (5), SEED which moments.
-# run: limit 1800
+# run: limit 2400
 # long
 . "${0%/*}/lab.sh"
 rounds=${ROUNDS:-5} seed=${SEED:-1}
@@ -23,5 +23,5 @@ pass "killed $rounds times"
 # shellcheck disable=SC2086
 ok "every job ends well" 'timeout 900 spillway wait $ids'
 ok "each task once" 'test "$(spillway ls --all --expand --limit 1000 --json | json "*.state" | sort | uniq -c | grep -c .)" = 1'
-ok "nothing is left in the namespace" 'nothing_is_left 120'
+ok "nothing is left in the namespace" 'nothing_is_left 240'
 done_testing

@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# 1120-pod.t - pods meet the restricted Pod Security Standard, and hold no credential of the site
+# 1120-pod.t - pods meet the restricted Pod Security Standard, which the lab enforces, and hold no credential of the site
+# run: limit 600
 . "${0%/*}/lab.sh"
 conf
 start
 id=$(submit --container "$IMAGE" -- sh -c 'echo ready; sleep 600')
-ok "a job runs" 'wait_state "$id" running --limit 90'
+ok "a job runs" 'wait_state "$id" running --limit 240'
 k get pod -l job-name="$(field "$id" worker)" -o json | jq '.items[0]' >pod.json
+contexts='[.securityContext, (.initContainers, .containers | map(.securityContext)), .automountServiceAccountToken]'
+is "it is as we made it: the standard's admission mended nothing" "$(jq -c ".spec | $contexts" pod.json)" \
+    "$(k get job "$(field "$id" worker)" -o json | jq -c ".spec.template.spec | $contexts")"
+cat <<YAML | k apply -f - >/dev/null
+apiVersion: batch/v1
+kind: Job
+metadata: {name: root}
+spec:
+  template: {spec: {restartPolicy: Never, containers: [{name: a, image: "$IMAGE", securityContext: {runAsUser: 0}}]}}
+YAML
+ok "a Job that does not meet it has no pod here" 'eventually 180 "k get events | grep -q \"job/root.*PodSecurityPolicy\""'
 
 # holds WORDS FILTER: true of the pod, as the standard's table has it.
 holds() {
@@ -37,6 +49,6 @@ unlike "nor its environment" "$(k exec "$pod" -- cat /proc/1/environ | tr '\0' '
 is "nor its disk" "$(k exec "$pod" -- sh -c 'find / -xdev -type f -size -1000k ! -path "/proc/*" ! -path "/sys/*" -exec grep -lF -e "$0" {} + 2>/dev/null; find /spillway -type f -exec grep -lF -e "$0" {} + 2>/dev/null' "$token")" ""
 is "and no account is mounted" "$(k exec "$pod" -- ls /var/run/secrets 2>/dev/null)" ""
 spillway cancel "$id" >/dev/null
-ok "it ends" 'wait_state "$id" cancelled --limit 60'
+ok "it ends" 'wait_state "$id" cancelled --limit 240'
 ok "nothing is left" nothing_is_left
 done_testing

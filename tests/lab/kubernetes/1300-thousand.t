@@ -3,7 +3,7 @@
 #
 # JOBS_IN_ALL says how many (60; 1000 is the long form).  They run on nodes whose pods nodes.py plays, each a real
 # agent in namespaces of its own.
-# run: limit 1500
+# run: limit 3600
 # long
 . "${0%/*}/lab.sh"
 count=${JOBS_IN_ALL:-60}
@@ -11,7 +11,7 @@ example nodes.yaml | kubectl apply -f - >/dev/null
 lab fake $((count / 200 + 1)) "$T/pods" --cpu 256 --memory 512Gi --pods 250 --image "$IMAGE=$LAB/state/rootfs/busybox" >"$T/nodes.log" 2>&1 &
 nodes=$!
 kubectl cordon lab-node1 >/dev/null
-ok "the nodes are there" 'eventually 60 "kubectl wait --for=condition=Ready --timeout=1s node -l lab/fake=true"'
+ok "the nodes are there" 'eventually 180 "kubectl wait --for=condition=Ready --timeout=1s node -l lab/fake=true"'
 conf "node_selector: {lab/fake: 'true'}, shapes: {one: {cpus: 1, memory: 256MiB}}, limits: {workers: 2000}"
 start
 cat >job.yaml <<YAML
@@ -31,14 +31,14 @@ id=$(submit job.yaml)
 running() {
     spillway ls --all --expand --limit 2000 --json "$id" | json '*.state' | grep -cx running
 }
-ok "$count Jobs are in flight" 'eventually 600 "test \$(running) = $count"'
+ok "$count Jobs are in flight" 'eventually 1500 "test \$(running) = $count"'
 made=$(requests) rss=$(awk '/VmRSS/ { print $2 }' "/proc/$broker_pid/status")
 workers=$(k get jobs -l spillway.io/broker -o name | wc -l)
 diag "$workers Jobs of Kubernetes, $(((made - before) * 100 / count)) requests for a hundred of them, $(($(cpu) - spent)) ms of the broker's CPU, $((rss / 1024)) MiB resident"
 is "each in a pod of its own" "$workers" "$count"
 spillway cancel "$id" >/dev/null
-ok "all end" 'eventually 300 "test \$(spillway ls --all --expand --limit 2000 --json $id | json \"*.state\" | grep -cx cancelled) = $count"'
-ok "nothing is left" 'nothing_is_left 300'
+ok "all end" 'eventually 900 "test \$(spillway ls --all --expand --limit 2000 --json $id | json \"*.state\" | grep -cx cancelled) = $count"'
+ok "nothing is left" 'nothing_is_left 600'
 all=$(($(requests) - before))
 diag "$((all * 100 / count)) requests for a hundred Jobs, made and removed; $(($(cpu) - spent)) ms of the broker's CPU"
 # A Job and its Secret are made, and the Job removed; the rest are looks at all of them together.

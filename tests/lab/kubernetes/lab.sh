@@ -3,7 +3,7 @@
 # lab.sh - what the tests of the Kubernetes lab share, on top of tests/lib/spillway.sh.
 #
 # Each test works in a namespace of its own, $NS, as the service account that examples/kubernetes/role.yaml makes
-# there.  The broker stands beside the cluster, at the node's address, where pods reach it.  LAB, LAB_API,
+# there.  The broker stands beside the cluster, at the node's address, where pods reach it.  LAB, LAB_NAME, LAB_API,
 # LAB_NODE_IP and KUBECONFIG (the administrator's) come from tests/lab/kubernetes/run.
 
 ROOT=${ROOT:-$(cd "${0%/*}/../../.." && pwd)}
@@ -45,19 +45,20 @@ contexts:
 YAML
 }
 
-# conf [KEYS]: conf.yaml with the cluster as its only site, with these keys besides.
+# conf [KEYS]: conf.yaml with the cluster as its only site, with these keys besides.  IDLE: how long workers wait for
+# more work.
 conf() {
     cat >conf.yaml <<YAML
 broker: {listen: "$LAB_NODE_IP:7455", url: "https://$LAB_NODE_IP:7455", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
 sites:
-  - {name: home, type: kubernetes, kubeconfig: kubeconfig, image: "$IMAGE", idle: 3s, probe: 2s, reconcile: 2s,
-     boot_deadline: 2m, calls: {per_second: 100, burst: 100}${1:+, $1}}
+  - {name: home, type: kubernetes, kubeconfig: kubeconfig, image: "$IMAGE", idle: ${IDLE:-3s}, probe: 2s, reconcile: 2s,
+     boot_deadline: 5m, calls: {per_second: 100, burst: 100}${1:+, $1}}
 YAML
 }
 
 start() {
     broker_start --config conf.yaml
-    ok "the cluster answers" 'eventually 60 site_is_up'
+    ok "the cluster answers" 'eventually 180 site_is_up'
 }
 
 site_is_up() {
@@ -74,7 +75,14 @@ workers_left() {
 }
 
 nothing_is_left() {
-    eventually "${1:-60}" 'test -z "$(workers_left)"' || { workers_left && return 1; }
+    eventually "${1:-240}" 'test -z "$(workers_left)"' || { workers_left && return 1; }
+}
+
+# The agents in the lab's pods, by pid.
+agents() {
+    for agents_pid in $(pgrep -f '^/spillway/work/agent'); do
+        ! grep -q "/$LAB_NAME/" "/proc/$agents_pid/cgroup" || echo "$agents_pid"
+    done
 }
 
 # requests [PATTERN]: lines of the API server's audit log about our account.

@@ -32,7 +32,7 @@ BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash pace post http_trust http http_stream command ssh_config known_hosts ssh ssh_auth ssh_relay
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
-STORE  := store schema db needs writer bounds tasks submit jobs attempts gangs load read ls events workers sites blobs logs \
+STORE  := store schema db needs writer bounds tasks described submit jobs attempts gangs load read ls events workers sites blobs logs \
           tokens usage prune care checkpoint schedules firings notices bursts
 SCHED  := names share learn room fit ledger order pool lease reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site program local remote ssh slurm/text slurm/home_text slurm/home slurm/driver openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \

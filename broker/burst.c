@@ -18,6 +18,7 @@
 #include "burst_parts.h"
 #include "conf/script.h"
 #include "internal.h"
+#include "store/described.h"
 
 #define SOON_MS      1000
 #define TRIES_MOST   8     /* of what may still be given up for running at home */
@@ -213,21 +214,17 @@ static int drop(struct turn *turn, struct away *away, struct err *err)
  */
 
 struct order_of {
-    struct job_spec spec;
+    struct described job;
     struct new_job row;
     struct submission submission;
-    char *key, *class_key, *text;
-    const char **blobs;
+    char *key;
     char digest[SHA256_HEX];
 };
 
 static void order_free(struct order_of *order)
 {
-    job_spec_free(&order->spec);
+    described_free(&order->job);
     free(order->key);
-    free(order->class_key);
-    free(order->text);
-    free(order->blobs);
 }
 
 /* The same from the same row, however often. */
@@ -235,34 +232,21 @@ static int order_make(const struct away *away, struct order_of *order, struct er
 {
     const json_t *document = json_object_get(away->detail, "spec");
     struct problems problems = { .list = NULL };
-    size_t blobs = 0;
 
     memset(order, 0, sizeof *order);
-    if (job_spec_parse(document, &order->spec, &problems) < 0) {
+    if (described_read(document, &order->job, &problems) < 0) {
         err_set(err, FAULT_INVALID, "%s: %s", problems.count ? problems.list[0].pointer : "",
                 problems.count ? problems.list[0].text : "not understood");
         problems_free(&problems);
         return -1;
     }
     problems_free(&problems);
-    order->blobs = xcalloc(order->spec.input_count + 1, sizeof *order->blobs);
-    for (size_t i = 0; i < order->spec.input_count; i++)
-        if (order->spec.inputs[i].sha256 &&
-            !(order->spec.inputs[i].from && strstr(order->spec.inputs[i].from, "://")))
-            order->blobs[blobs++] = order->spec.inputs[i].sha256;
     order->key =
         xasprintf("burst %s %s %lld", away->site, away->home, (long long)away->row.submitted_ms);
-    order->class_key = job_class_key_new(&order->spec, away->project, away->user);
-    order->text = json_canonical(document);
-    sha256_hex_of(order->text, strlen(order->text), order->digest);
-    order->row = (struct new_job){ .name = order->spec.name,
-                                   .project = away->project,
-                                   .user = away->user,
-                                   .class_key = order->class_key,
-                                   .spec = order->text,
-                                   .priority = order->spec.priority,
-                                   .tasks = 1,
-                                   .blobs = order->blobs };
+    free(order->job.text);
+    order->job.text = json_canonical(document);
+    sha256_hex_of(order->job.text, strlen(order->job.text), order->digest);
+    described_row(&order->job, away->project, away->user, &order->row);
     order->submission = (struct submission){ .jobs = &order->row,
                                              .count = 1,
                                              .user = away->user,

@@ -189,7 +189,7 @@ static void read_group(const struct submit *submit, const struct group *group, i
                        json_t *errors)
 {
     const struct new_job *row = &submit->rows[group->first];
-    const struct submit_job *job = &submit->jobs[group->first];
+    const struct described *job = &submit->jobs[group->first];
     struct plan plan = { .seed = 0 };
 
     read_rule(submit, group->first, now_s, &plan, errors);

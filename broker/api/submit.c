@@ -19,11 +19,6 @@
 #define VERDICT_MS    2000
 #define VERDICTS_MOST 4096
 
-static bool is_url(const char *from)
-{
-    return from && (strncasecmp(from, "https://", 8) == 0 || strncasecmp(from, "http://", 7) == 0);
-}
-
 static void add_error(json_t *errors, size_t job, const char *pointer, const char *text,
                       const char *suggestion)
 {
@@ -38,24 +33,14 @@ static void add_error(json_t *errors, size_t job, const char *pointer, const cha
 
 /* ---- one job */
 
-static void read_blobs(struct submit_job *job, size_t number, json_t *errors)
+static void check_blobs(const struct job_spec *spec, size_t number, json_t *errors)
 {
-    size_t found = 0;
-
-    if (job->spec.input_count == 0)
-        return;
-    job->blobs = xcalloc(job->spec.input_count + 1, sizeof *job->blobs);
-    for (size_t i = 0; i < job->spec.input_count; i++) {
-        const struct input *input = &job->spec.inputs[i];
+    for (size_t i = 0; i < spec->input_count; i++) {
+        const struct input *input = &spec->inputs[i];
         char pointer[40];
 
-        /* fetched by the agent, or what an earlier job leaves: known at the lease */
-        if (is_url(input->from) || strncmp(input->from, "job:", 4) == 0)
+        if (input->sha256 || !input_is_blob(input))
             continue;
-        if (input->sha256) {
-            job->blobs[found++] = input->sha256;
-            continue;
-        }
         snprintf(pointer, sizeof pointer, "/inputs/%zu", i);
         add_error(
             errors, number, pointer, "this file was not uploaded",
@@ -63,38 +48,15 @@ static void read_blobs(struct submit_job *job, size_t number, json_t *errors)
     }
 }
 
-static void fill_row(const struct submit *submit, struct submit_job *job, const char *project,
-                     struct new_job *row)
-{
-    const struct job_spec *spec = &job->spec;
-
-    *row = (struct new_job){ .name = spec->name,
-                             .project = project,
-                             .user = submit->user,
-                             .class_key = job->class_key,
-                             .spec = job->text,
-                             .priority = spec->priority,
-                             .tasks = spec->array.size ? spec->array.size : 1,
-                             .array_parallel = spec->array_parallel,
-                             .deadline_ms = spec->deadline_ms,
-                             .not_before_ms = spec->not_before_ms,
-                             .array = job->array,
-                             .hold = spec->hold,
-                             .after = spec->after,
-                             .after_count = spec->after_count,
-                             .notify = job->notify,
-                             .blobs = job->blobs };
-}
-
 static void read_job(struct submit *submit, const json_t *document, size_t number,
                      const struct policy *policy, const struct caller *caller, json_t *errors)
 {
-    struct submit_job *job = &submit->jobs[number];
+    struct described *job = &submit->jobs[number];
     struct problems problems = { .list = NULL };
     struct err err = ERR_INIT;
     const char *project;
 
-    if (job_spec_parse(document, &job->spec, &problems) < 0) {
+    if (described_read(document, job, &problems) < 0) {
         own_str char *prefix = xasprintf("/jobs/%zu", number);
 
         problem_errors(errors, &problems, prefix);
@@ -105,12 +67,8 @@ static void read_job(struct submit *submit, const json_t *document, size_t numbe
     project = job->spec.project ? job->spec.project : submit->default_project;
     if (policy_may_use(policy, caller, project, &err) < 0)
         add_error(errors, number, "/project", err.text, NULL);
-    read_blobs(job, number, errors);
-    job->class_key = job_class_key_new(&job->spec, project, submit->user);
-    job->text = json_dumps(document, JSON_COMPACT);
-    job->array = job->spec.array.size ? index_set_text(&job->spec.array) : NULL;
-    job->notify = job->spec.notify ? json_dumps(job->spec.notify, JSON_COMPACT) : NULL;
-    fill_row(submit, job, project, &submit->rows[number]);
+    check_blobs(&job->spec, number, errors);
+    described_row(job, project, submit->user, &submit->rows[number]);
     if (strlen(job->text) > JOB_BYTES_MOST)
         add_error(errors, number, "", "larger than 1 MiB", "put large data into inputs");
 }
@@ -189,16 +147,8 @@ int submit_read(json_t *root, const struct policy *policy, const struct caller *
 
 void submit_free(struct submit *submit)
 {
-    for (size_t i = 0; submit->jobs && i < submit->count; i++) {
-        struct submit_job *job = &submit->jobs[i];
-
-        job_spec_free(&job->spec);
-        free(job->class_key);
-        free(job->text);
-        free(job->array);
-        free(job->notify);
-        free(job->blobs);
-    }
+    for (size_t i = 0; submit->jobs && i < submit->count; i++)
+        described_free(&submit->jobs[i]);
     free(submit->jobs);
     free(submit->rows);
     free(submit->user);

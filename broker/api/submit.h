@@ -13,23 +13,16 @@
 #include "api/policy.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "conf/job.h"
-#include "store/store.h"
+#include "store/described.h"
 
 #define SUBMIT_JOBS_MOST   10000 /* in one request */
 #define SUBMIT_ERRORS_MOST 100   /* problems told */
-
-struct submit_job {
-    struct job_spec spec;
-    char *class_key, *text, *array, *notify;
-    const char **blobs; /* NULL-terminated, or NULL */
-};
 
 struct submit {
     json_t *root;
     bool dry_run, anyway;
     size_t count;
-    struct submit_job *jobs;
+    struct described *jobs;
     struct new_job *rows; /* point into jobs */
     struct open_most most;
     struct submission submission;

@@ -23,16 +23,8 @@ const json_t *run_document(const json_t *description, size_t number)
 
 void run_free(struct run *run)
 {
-    for (size_t i = 0; i < run->count; i++) {
-        struct run_job *job = &run->list[i];
-
-        job_spec_free(&job->spec);
-        free(job->class_key);
-        free(job->text);
-        free(job->array);
-        free(job->notify);
-        free(job->blobs);
-    }
+    for (size_t i = 0; i < run->count; i++)
+        described_free(&run->list[i]);
     free(run->list);
     free(run->rows);
     free(run->project);
@@ -92,50 +84,14 @@ static json_t *describe(const json_t *description, const struct run_context *con
 
 /* ---- the jobs -------------------------------------------------------------------------------- */
 
-static const char **blobs_of(const struct job_spec *spec)
-{
-    const char **blobs = xcalloc(spec->input_count + 1, sizeof *blobs);
-    size_t count = 0;
-
-    for (size_t i = 0; i < spec->input_count; i++) {
-        const char *from = spec->inputs[i].from;
-
-        if (spec->inputs[i].sha256 && !(from && strstr(from, "://")))
-            blobs[count++] = spec->inputs[i].sha256;
-    }
-    return blobs;
-}
-
-static void fill_row(const struct run *run, const struct run_job *job, struct new_job *row)
-{
-    const struct job_spec *spec = &job->spec;
-
-    *row = (struct new_job){ .name = spec->name,
-                             .project = run->project,
-                             .user = run->user,
-                             .class_key = job->class_key,
-                             .spec = job->text,
-                             .priority = spec->priority,
-                             .tasks = spec->array.size ? spec->array.size : 1,
-                             .array_parallel = spec->array_parallel,
-                             .deadline_ms = spec->deadline_ms,
-                             .not_before_ms = spec->not_before_ms,
-                             .array = job->array,
-                             .hold = spec->hold,
-                             .after = spec->after,
-                             .after_count = spec->after_count,
-                             .notify = job->notify,
-                             .blobs = job->blobs };
-}
-
 static int make_one(const json_t *document, const struct run_context *context, struct run *run,
                     size_t number, struct err *err)
 {
     own_json json_t *copy = describe(document, context);
     struct problems problems = { .list = NULL };
-    struct run_job *job = &run->list[number];
+    struct described *job = &run->list[number];
 
-    if (job_spec_parse(copy, &job->spec, &problems) < 0) {
+    if (described_read(copy, job, &problems) < 0) {
         err_set(err, FAULT_INVALID, "its description is no longer understood: %s: %s",
                 problems.count ? problems.list[0].pointer : "",
                 problems.count ? problems.list[0].text : "");
@@ -143,14 +99,12 @@ static int make_one(const json_t *document, const struct run_context *context, s
         return -1;
     }
     problems_free(&problems);
-    job->class_key = job_class_key_new(&job->spec, run->project, run->user);
-    job->text = json_dumps(copy, JSON_COMPACT);
-    job->array = job->spec.array.size ? index_set_text(&job->spec.array) : NULL;
-    job->blobs = blobs_of(&job->spec);
     /* That of the first is told of the run as a whole. */
-    if (number > 0 && job->spec.notify)
-        job->notify = json_dumps(job->spec.notify, JSON_COMPACT);
-    fill_row(run, job, &run->rows[number]);
+    if (number == 0) {
+        free(job->notify);
+        job->notify = NULL;
+    }
+    described_row(job, run->project, run->user, &run->rows[number]);
     return 0;
 }
 

@@ -12,20 +12,15 @@
 #include "base/err.h"
 #include "conf/job.h"
 #include "cron/plan.h"
+#include "store/described.h"
 #include "store/schedules.h"
 
 /* Its documents; NULL: no such one. */
 const json_t *run_document(const json_t *description, size_t number);
 size_t run_documents(const json_t *description);
 
-/* What the row of one job points to. */
-struct run_job {
-    struct job_spec spec;
-    char *class_key, *text, *array, *notify;
-    const char **blobs; /* NULL-terminated, or NULL */
-};
 struct run {
-    struct run_job *list;
+    struct described *list;
     struct new_job *rows; /* point into `list` */
     size_t count;
     char *project, *user;

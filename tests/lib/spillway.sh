@@ -222,13 +222,18 @@ process_alive() {
 }
 
 # Pids of what this test's programs started, itself apart: by the mark, or by where they stand.
+# All of a machine are looked at in two calls, for there may be thousands.
 processes() {
-    for processes_dir in /proc/[0-9]*; do
-        processes_pid=${processes_dir#/proc/}
-        test "$processes_pid" != $$ || continue
-        { tr '\0' '\n' <"$processes_dir/environ" | grep -qx "SPILLWAY_TEST=$SPILLWAY_TEST"; } 2>/dev/null ||
-            case $(readlink "$processes_dir/cwd" 2>/dev/null) in "$STATE"/*) ;; *) continue ;; esac
-        process_alive "$processes_pid" && echo "$processes_pid"
+    processes_seen=' '
+    for processes_pid in $(
+        grep -lzsFx "SPILLWAY_TEST=$SPILLWAY_TEST" /proc/[0-9]*/environ
+        find /proc/[0-9]*/cwd -maxdepth 0 -lname "$STATE/*" 2>/dev/null
+    ); do
+        processes_pid=${processes_pid#/proc/}
+        processes_pid=${processes_pid%%/*}
+        case $processes_seen in *" $processes_pid "*) continue ;; esac
+        processes_seen="$processes_seen$processes_pid "
+        test "$processes_pid" != $$ && process_alive "$processes_pid" && echo "$processes_pid"
     done
 }
 

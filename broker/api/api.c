@@ -217,6 +217,17 @@ int api_open(struct broker *broker, const struct broker_conf *conf, struct api *
 
 /* ---- daemons */
 
+/* Agents behind one address look like one client: who runs the broker must hear of it, once in a while. */
+static void warn_of_limit(void)
+{
+    static _Atomic int64_t next_mono_ms;
+    int64_t now = clock_mono_ms(), next = atomic_load(&next_mono_ms);
+
+    if (now >= next && atomic_compare_exchange_strong(&next_mono_ms, &next, now + 60000))
+        log_warn("connections are refused: there are as many as http.connections allows, or "
+                 "http.connections_each from one address");
+}
+
 __attribute__((format(printf, 2, 0))) static void log_mhd(void *cls, const char *format,
                                                           va_list args)
 {
@@ -225,7 +236,10 @@ __attribute__((format(printf, 2, 0))) static void log_mhd(void *cls, const char 
     (void)cls;
     vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = '\0';
-    log_debug("libmicrohttpd: %s", text);
+    if (strstr(text, "connection limit"))
+        warn_of_limit();
+    else
+        log_debug("libmicrohttpd: %s", text);
 }
 
 /* URLs and parameters are decoded by us, strictly. */

@@ -31,7 +31,7 @@ lab stop-part kubelet
 ok "its kubelet falls silent, and the node is taken for lost" 'eventually 180 "node_is Unknown"'
 is "the job goes on, for its agent reports" "$(field "$id" state)" running
 # Nothing of the cluster is asked: it is a process of this machine.
-for pid in $(agents); do
+for pid in $(pod_agents); do
     touch "/proc/$pid/root/tmp/go"
 done
 ok "and ends well" 'wait_state "$id" succeeded --limit 240'
@@ -44,7 +44,7 @@ id=$(submit long.yaml)
 ok "a job runs" 'wait_state "$id" running --limit 240'
 lab stop-part kubelet
 # shellcheck disable=SC2046
-kill -KILL $(agents)
+kill -KILL $(pod_agents)
 ok "its node is lost, with the agent: it is unreachable first" 'wait_state "$id" unreachable,pending --limit 240'
 ok "then waits again" 'wait_state "$id" pending --attempt 1 --limit 240'
 like "as lost" "$(attempts "$id" reason)" '^lost'

@@ -12,7 +12,10 @@ lab fake $((count / 200 + 1)) "$T/pods" --cpu 256 --memory 512Gi --pods 250 --im
 nodes=$!
 kubectl cordon lab-node1 >/dev/null
 ok "the nodes are there" 'eventually 180 "kubectl wait --for=condition=Ready --timeout=1s node -l lab/fake=true"'
+IDLE=1m PROBE=15s TTL=2m HEARTBEAT=10s
 conf "node_selector: {lab/fake: 'true'}, shapes: {one: {cpus: 1, memory: 256MiB}}, limits: {workers: 2000}"
+# All those agents come from one address, as they may where a cluster's pods share a way out.
+sed -i 's/^broker: {/&http: {connections: 5000, connections_each: 4000}, /' conf.yaml
 start
 cat >job.yaml <<YAML
 container: $IMAGE
@@ -21,7 +24,7 @@ resources: {cpus: 1, memory: 64MiB, walltime: 1h}
 script: |
   #!/bin/sh
   echo "task \$SPILLWAY_ARRAY_INDEX"
-  until test -e /proc/1/root/nowhere; do sleep 1; done
+  exec sleep 36000
 YAML
 cpu() { # of the broker, in ms
     awk '{ print ($14 + $15) * 10 }' "/proc/$broker_pid/stat"

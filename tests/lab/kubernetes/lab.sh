@@ -45,13 +45,13 @@ contexts:
 YAML
 }
 
-# conf [KEYS]: conf.yaml with the cluster as its only site, with these keys besides.  IDLE: how long workers wait for
-# more work.
+# conf [KEYS]: conf.yaml with the cluster as its only site, with these keys besides.  Spans in IDLE, PROBE, TTL and
+# HEARTBEAT take the place of the short ones that tests want.
 conf() {
     cat >conf.yaml <<YAML
-broker: {listen: "$LAB_NODE_IP:7455", url: "https://$LAB_NODE_IP:7455", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
+broker: {listen: "$LAB_NODE_IP:7455", url: "https://$LAB_NODE_IP:7455", log: debug, lease: {ttl: ${TTL:-10s}, heartbeat: ${HEARTBEAT:-1s}}}
 sites:
-  - {name: home, type: kubernetes, kubeconfig: kubeconfig, image: "$IMAGE", idle: ${IDLE:-3s}, probe: 2s, reconcile: 2s,
+  - {name: home, type: kubernetes, kubeconfig: kubeconfig, image: "$IMAGE", idle: ${IDLE:-3s}, probe: ${PROBE:-2s}, reconcile: ${PROBE:-2s},
      boot_deadline: 5m, calls: {per_second: 100, burst: 100}${1:+, $1}}
 YAML
 }
@@ -79,9 +79,9 @@ nothing_is_left() {
 }
 
 # The agents in the lab's pods, by pid.
-agents() {
-    for agents_pid in $(pgrep -f '^/spillway/work/agent'); do
-        ! grep -q "/$LAB_NAME/" "/proc/$agents_pid/cgroup" || echo "$agents_pid"
+pod_agents() {
+    for pod_agents_pid in $(pgrep -f '^/spillway/work/agent'); do
+        ! grep -q "/$LAB_NAME/" "/proc/$pod_agents_pid/cgroup" || echo "$pod_agents_pid"
     done
 }
 

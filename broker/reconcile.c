@@ -444,7 +444,7 @@ static void drop_shared(struct reconcile *r, const struct resources_list *list)
     struct err err = ERR_INIT;
 
     for (size_t i = 0; site_traits(r->options.site)->shares && i < list->count; i++) {
-        if (list->list[i].name)
+        if (list->list[i].name || list->list[i].kept)
             continue;
         if (site_destroy(r->options.site, NULL, clock_mono_ms() + CALL_MS, &err) < 0)
             note_new_fault(r, err.text);
@@ -587,8 +587,9 @@ static int audit(struct reconcile *r, bool reaping, json_t **out, struct err *er
     count = copy_rows(r, &rows);
     for (size_t i = 0; i < list.count; i++) {
         const struct resource *resource = &list.list[i];
-        bool owned = resource->name ? has_row(r, resource->name)
-                                    : count > 0 && site_traits(r->options.site)->shares;
+        bool owned = resource->name
+                         ? has_row(r, resource->name)
+                         : resource->kept || (count > 0 && site_traits(r->options.site)->shares);
 
         json_array_append_new(
             resources, resource_json(r, row_find(rows, count, resource->name), resource, owned));

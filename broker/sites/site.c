@@ -13,12 +13,14 @@
 #include "sites/heat/driver.h"
 #include "sites/kubernetes/driver.h"
 #include "sites/local.h"
+#include "sites/magnum/driver.h"
 #include "sites/openstack/driver.h"
 #include "sites/slurm/driver.h"
 #include "sites/ssh.h"
 
 static const struct site_driver *const drivers[] = {
-    &local_driver, &slurm_driver, &ssh_driver, &openstack_driver, &kubernetes_driver, &heat_driver,
+    &local_driver,      &slurm_driver, &ssh_driver,    &openstack_driver,
+    &kubernetes_driver, &heat_driver,  &magnum_driver,
 };
 
 struct shape_breaker {
@@ -109,6 +111,8 @@ int site_open(const struct site_conf *conf, const char *state, struct site **out
         return err_set(err, FAULT_INVALID, "%s", conf->fault);
     if (!driver)
         return no_driver(conf, err);
+    if (driver->other)
+        driver = driver->other(conf);
     if (conf->burst.on && !driver->home)
         return site_conf_error(conf, "/burst", err,
                                "a site of type %s has no queue of its own to take jobs from",

@@ -80,6 +80,7 @@ struct resource {
     char *kind; /* "worker", or "port", "volume", "floating-ip", "secret", ... */
     char *id;   /* the site's own name of it */
     char *name; /* order->name of the worker that it belongs to; NULL: of none */
+    bool kept;  /* one without a name: not to be destroyed now, though no worker is left */
     enum instance_state state;
     char *detail;       /* the site's words for its state; may be NULL */
     enum fault fault;   /* of a failed one: what kind, where the site says; else FAULT_NONE */
@@ -105,6 +106,8 @@ struct site_driver {
     bool per_image;    /* a worker made for a container serves that class alone */
     bool shares;       /* `list` shows what workers share, and destroy() of no name removes it */
 
+    /* The table for a site whose file asks for another kind of worker.  NULL: always this one. */
+    const struct site_driver *(*other)(const struct site_conf *conf);
     /* Read this site's part of the configuration.  No network: a broken site must not stop the broker.
      * `dir`: a folder of this site's own, for what it must keep; made by who first needs it. */
     int (*open)(const struct site_conf *conf, const char *dir, void **self, struct err *err);

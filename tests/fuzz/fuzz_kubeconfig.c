@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_kubeconfig.c - libFuzzer: a kubeconfig, what a credential program prints, an API object. */
+/* fuzz_kubeconfig.c - libFuzzer: a kubeconfig, what a credential program prints, an API object, an
+ * output of a stack. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/own.h"
+#include "sites/heat/heat.h"
 #include "sites/kubernetes/judge.h"
 #include "sites/kubernetes/login.h"
 
@@ -41,6 +43,19 @@ static void as_object(const char *text, size_t size)
         abort();
 }
 
+static void as_output(const char *text, size_t size)
+{
+    own_buf struct buf out = BUF_INIT(64);
+    own_json json_t *value = json_loadb(text, size, JSON_DECODE_ANY, NULL);
+    own_json json_t *plain = json_stringn(text, size);
+
+    if (value && kubeconfig_of_output(value, &out, NULL) == 0 && out.length == 0)
+        abort();
+    buf_clear(&out);
+    if (plain && kubeconfig_of_output(plain, &out, NULL) == 0 && out.length == 0)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     own_str char *text = xstrndup((const char *)data, size);
@@ -51,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     as_credential(text, strlen(text));
     as_object(text, strlen(text));
+    as_output(text, strlen(text));
     quantity(text);
     return 0;
 }

@@ -174,7 +174,7 @@ static int find(struct heat *heat, const char *name, int64_t deadline, struct st
                 const struct stack **out, struct err *err)
 {
     *out = NULL;
-    if (stacks_list(heat->os, name, deadline, stacks, err) < 0)
+    if (stacks_list(heat->os, STACK_WORKER, name, deadline, stacks, err) < 0)
         return -1;
     if (stacks->count)
         *out = &stacks->list[0];
@@ -221,7 +221,7 @@ static int heat_list(void *self, const char *broker, int64_t deadline, struct re
     own_stacks struct stacks stacks = { .list = NULL };
 
     snprintf(heat->os->broker, sizeof heat->os->broker, "%s", broker);
-    if (stacks_list(heat->os, NULL, deadline, &stacks, err) < 0)
+    if (stacks_list(heat->os, STACK_WORKER, NULL, deadline, &stacks, err) < 0)
         return -1;
     out->list = xcalloc(stacks.count + 1, sizeof *out->list);
     for (size_t i = 0; i < stacks.count; i++) {
@@ -308,8 +308,14 @@ static int heat_destroy(void *self, const char *name, int64_t deadline, struct e
     return stack_delete(heat->os, stack, deadline, err);
 }
 
+static const struct site_driver *other(const struct site_conf *conf)
+{
+    return site_conf_get(conf, "/kubeconfig") ? &heat_cluster_driver : &heat_driver;
+}
+
 const struct site_driver heat_driver = {
     .type = "heat",
+    .other = other,
     .settle_ms = SETTLE_MS,
     .open = heat_open,
     .close = heat_close,

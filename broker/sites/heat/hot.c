@@ -11,12 +11,16 @@
 #define TEMPLATE_BYTES_MOST ((size_t)512 * 1024) /* Heat's own limit */
 
 /* What we give by ourselves. */
-static const char *const ours[] = { "name", "user_data", "flavor", "image", "network", NULL };
+static const char *const given[][8] = {
+    [STACK_WORKER] = { "name", "user_data", "flavor", "image", "network" },
+    [STACK_CLUSTER] = { "name", "nodes", "network" },
+};
 
 void hot_fini(struct hot *hot)
 {
     free(hot->text);
     json_decref(hot->declared);
+    json_decref(hot->outputs);
     memset(hot, 0, sizeof *hot);
 }
 
@@ -25,9 +29,9 @@ bool hot_takes(const struct hot *hot, const char *parameter)
     return json_object_get(hot->declared, parameter) != NULL;
 }
 
-static bool is_ours(const char *parameter)
+static bool is_ours(const struct hot *hot, const char *parameter)
 {
-    for (const char *const *each = ours; *each; each++)
+    for (const char *const *each = given[hot->use]; *each; each++)
         if (strcmp(*each, parameter) == 0)
             return true;
     return false;
@@ -46,15 +50,15 @@ static int check_constants(const struct site_conf *conf, const struct hot *hot, 
 
         if (!hot_takes(hot, key))
             return site_conf_error(conf, pointer, err, "the template has no such parameter");
-        if (is_ours(key) && strcmp(key, "image") != 0)
+        if (is_ours(hot, key) && strcmp(key, "image") != 0)
             return site_conf_error(conf, pointer, err, "is given by the broker");
     }
     return 0;
 }
 
-static bool is_given(const struct site_conf *conf, const char *parameter)
+static bool is_given(const struct site_conf *conf, const struct hot *hot, const char *parameter)
 {
-    return is_ours(parameter) ||
+    return is_ours(hot, parameter) ||
            json_object_get(site_conf_get(conf, "/parameters"), parameter) != NULL;
 }
 
@@ -65,7 +69,7 @@ static int check_declared(const struct site_conf *conf, const struct hot *hot, s
 
     json_object_foreach(hot->declared, key, value)
     {
-        if (!is_given(conf, key) && !json_object_get(value, "default"))
+        if (!is_given(conf, hot, key) && !json_object_get(value, "default"))
             return site_conf_error(conf, "/template", err,
                                    "its parameter '%.60s' has no default; give it below "
                                    "'parameters:'",
@@ -94,6 +98,7 @@ static int read_parameters(const struct site_conf *conf, const char *path, struc
     if (!json_object_get(root, "heat_template_version"))
         return site_conf_error(conf, "/template", err, "%s: no heat_template_version", path);
     out->declared = json_incref(json_object_get(root, "parameters"));
+    out->outputs = json_incref(json_object_get(root, "outputs"));
     if (!json_is_object(out->declared))
         return site_conf_error(conf, "/template", err, "%s: no parameters", path);
     return 0;

@@ -36,10 +36,11 @@ enum instance_state stack_state(const char *status)
     return INSTANCE_ACTIVE; /* also while somebody updates or checks it */
 }
 
-/* A project has one tag for each broker that uses it. */
-static void put_tag(struct buf *out, const struct openstack *os)
+/* A project has one tag for each broker that uses it, and another for that broker's clusters: who
+ * lists workers must not meet those. */
+static void put_tag(struct buf *out, const struct openstack *os, enum stack_use use)
 {
-    buf_printf(out, "spillway-%s", os->broker);
+    buf_printf(out, "%s-%s", use == STACK_CLUSTER ? "spillway-cluster" : "spillway", os->broker);
 }
 
 /* `wanted`: only the one of that name.  Heat takes a tag or a name, and fails when asked for both
@@ -66,8 +67,8 @@ static void stack_add(struct stacks *out, const json_t *from, const char *wanted
     stack->fault = os_server_fault(stack->detail);
 }
 
-int stacks_list(struct openstack *os, const char *name, int64_t deadline, struct stacks *out,
-                struct err *err)
+int stacks_list(struct openstack *os, enum stack_use use, const char *name, int64_t deadline,
+                struct stacks *out, struct err *err)
 {
     own_str char *last = NULL;
 
@@ -79,7 +80,7 @@ int stacks_list(struct openstack *os, const char *name, int64_t deadline, struct
         size_t i;
 
         buf_printf(&path, "/stacks?limit=%d&tags=", LIST_PAGE);
-        put_tag(&path, os);
+        put_tag(&path, os, use);
         if (last) {
             buf_puts(&path, "&marker=");
             put_url(&path, last);
@@ -112,7 +113,7 @@ int stack_create(struct openstack *os, const char *name, const struct hot *hot,
                                         .path = "/stacks" };
     int rc;
 
-    put_tag(&tag, os);
+    put_tag(&tag, os, hot->use);
     body = json_pack("{s:s, s:s, s:O, s:s, s:b, s:i}", "stack_name", name, "template", hot->text,
                      "parameters", parameters, "tags", buf_text(&tag), "disable_rollback", 1,
                      "timeout_mins", TIMEOUT_MINUTES);
@@ -149,6 +150,37 @@ int stack_delete(struct openstack *os, const struct stack *stack, int64_t deadli
     if (err)
         *err = why;
     return -1;
+}
+
+int stack_update(struct openstack *os, const struct stack *stack, const struct hot *hot,
+                 const json_t *parameters, int64_t deadline, struct err *err)
+{
+    own_buf struct buf tag = BUF_INIT(256);
+    own_str char *path = stack_path(stack, "");
+    own_json json_t *body = NULL;
+    own_os_call struct os_call call = { .service = OS_ORCHESTRATION,
+                                        .method = "PATCH",
+                                        .path = path };
+
+    put_tag(&tag, os, hot->use);
+    body = json_pack("{s:O, s:s, s:i}", "parameters", parameters, "tags", buf_text(&tag),
+                     "timeout_mins", TIMEOUT_MINUTES);
+    call.body = body;
+    return session_call(os->session, &call, deadline, err);
+}
+
+int stack_parameters(struct openstack *os, const struct stack *stack, int64_t deadline,
+                     json_t **out, struct err *err)
+{
+    own_str char *path = stack_path(stack, "");
+    own_os_call struct os_call call = { .service = OS_ORCHESTRATION,
+                                        .method = "GET",
+                                        .path = path };
+
+    if (session_call(os->session, &call, deadline, err) < 0)
+        return -1;
+    *out = json_incref(json_object_get(json_object_get(call.answer, "stack"), "parameters"));
+    return 0;
 }
 
 int stack_output(struct openstack *os, const struct stack *stack, const char *output,

@@ -578,7 +578,7 @@ static void make_shapes(struct kubernetes *kube, const struct nodes *nodes,
     ladder(kube, cpus, memory);
 }
 
-static void put_shapes(const struct kubernetes *kube, struct probe *out)
+void capacity_put_shapes(const struct kubernetes *kube, struct probe *out)
 {
     out->shapes = xcalloc(kube->shape_count + 1, sizeof *out->shapes);
     for (size_t i = 0; i < kube->shape_count; i++) {
@@ -796,7 +796,7 @@ int capacity_probe(struct kubernetes *kube, int64_t deadline, struct probe *out,
         node_quotas(kube, &survey.nodes, &both, out);
         if (!kube->shapes_given)
             make_shapes(kube, &survey.nodes, out);
-        put_shapes(kube, out);
+        capacity_put_shapes(kube, out);
         out->credential_end_ms = login_end(kube->login);
     }
     survey_free(&survey);

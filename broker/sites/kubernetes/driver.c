@@ -220,6 +220,11 @@ static int open_by_conf(const struct site_conf *conf, const char *dir, void **se
     return kubernetes_open(conf, &kube, self, err);
 }
 
+void kubernetes_shapes(const void *self, struct probe *out)
+{
+    capacity_put_shapes(self, out);
+}
+
 /* ---- the watch ------------------------------------------------------------------------------- */
 
 static int follow(struct kubernetes *kube, const char *broker, int64_t deadline_mono_ms,

@@ -16,5 +16,7 @@ extern const char *const kubernetes_keys[];
  * kubernetes_driver. */
 int kubernetes_open(const struct site_conf *conf, struct kube_conf *kube, void **self,
                     struct err *err);
+/* The shapes that the site file gives; asks nobody. */
+void kubernetes_shapes(const void *self, struct probe *out);
 
 #endif

@@ -102,6 +102,8 @@ int agent_tidy(struct kubernetes *kube, int64_t deadline_mono_ms, struct err *er
 int capacity_read_conf(struct kubernetes *kube, struct err *err);
 int capacity_probe(struct kubernetes *kube, int64_t deadline_mono_ms, struct probe *out,
                    struct err *err);
+/* The shapes as they were given, or were made at the last probe. */
+void capacity_put_shapes(const struct kubernetes *kube, struct probe *out);
 const struct kube_shape *capacity_shape(const struct kubernetes *kube, const char *name);
 void capacity_fini(struct kubernetes *kube);
 /* "NVIDIA-A100-SXM4-40GB" -> "A100", with 40 GiB in *memory (0: not said); owned by the caller. */

@@ -20,6 +20,9 @@
 /* Train's; every release since speaks it, and answers to it as Train did. */
 #define COMPUTE_MINOR       79
 #define COMPUTE_MINOR_LEAST 61 /* Queens: flavors come with their extra specs */
+#define CONTAINER_VERSION \
+    "OpenStack-API-Version: container-infra 1.7" /* Stein: \
+                                                    a cluster can be resized */
 
 static const struct {
     const char *type, *words, *override, *suffix; /* suffix NULL: the endpoint is taken as it is */
@@ -32,6 +35,8 @@ static const struct {
                     "volumev3" },
     [OS_PLACEMENT] = { "placement", "Placement", "placement_endpoint_override", NULL, NULL },
     [OS_ORCHESTRATION] = { "orchestration", "Heat", "orchestration_endpoint_override", NULL, NULL },
+    [OS_CONTAINER] = { "container-infra", "Magnum", "container_infra_endpoint_override", NULL,
+                       NULL },
 };
 
 struct session {
@@ -392,6 +397,8 @@ static void letter_write(struct letter *letter, const struct session *session,
         letter->headers[at++] = "Content-Type: application/json";
     if (call->service == OS_COMPUTE)
         letter->headers[at++] = letter->version;
+    if (call->service == OS_CONTAINER)
+        letter->headers[at++] = CONTAINER_VERSION;
     letter->headers[at] = NULL;
     letter->request = (struct http_request){
         .method = call->method,

@@ -22,6 +22,7 @@ enum os_service {
     OS_VOLUME,
     OS_PLACEMENT,
     OS_ORCHESTRATION,
+    OS_CONTAINER,
     OS_SERVICES
 };
 

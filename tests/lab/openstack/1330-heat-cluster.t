@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# 1330-heat-cluster.t - a cluster that Heat makes when a job waits: used, grown, found after a kill, removed when idle
+# run: limit 900
+. "${0%/*}/lab.sh"
+. "$OPENSTACK/heat.sh"
+. "$OPENSTACK/clusters.sh"
+kube_start
+
+# site KEYS
+site() {
+    cat >conf.yaml <<YAML
+broker: {listen: "127.0.0.1:7455", url: "https://127.0.0.1:7455", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
+sites:
+  - {name: stack, type: heat, cloud: site-a, network: labnet, template: given-cluster.yaml, kubeconfig: kubeconfig
+     , parameters: {image: debian-12, kubeconfig: "$(kubeconfig_here | base64 -w 0)"}, url: "https://$KUBE_IP:7455"
+     , image: "lab.invalid/busybox:1", shapes: {small: {cpus: 1, memory: 256MiB}}
+     , probe: 3s, reconcile: 2s, calls: {per_second: 50, burst: 50}$1}
+YAML
+}
+
+ok "Heat finds nothing wrong with the example" \
+    'openstack --os-cloud site-a orchestration template validate -t "$ROOT/examples/heat/cluster.yaml" >validate.log 2>&1 || { cat validate.log && false; }'
+cp "$OPENSTACK/given-cluster.yaml" .
+site ", idle: 3s, cluster_idle: 5s, nodes: {most: 2, workers: 1}"
+broker_start --config conf.yaml
+is "without work there is no cluster" "$(left stack)" ""
+like "but a shape that one of its workers would have" "$(spillway sites show stack --json | json 'shapes.*.name')" small
+id=$(submit -- sh -c 'echo "in $(hostname)"')
+ok "a job makes it" 'eventually 60 "left stack | grep -q cluster"'
+ok "and runs in it" 'wait_state "$id" succeeded --limit 200'
+like "in a pod" "$(spillway logs "$id")" "in spillway-"
+ok "the idle cluster goes, and all with it" 'eventually 120 "test -z \"\$(left)\""'
+is "nothing is left inside" "$(pods_left)" ""
+broker_stop
+
+# Two at once want two nodes; a kill while it is made and one while it is used change nothing.
+site ", idle: 3s, cluster_idle: 30s, nodes: {most: 2, workers: 1}"
+broker_start --config conf.yaml
+id=$(submit --time 1h -- sleep 1200)
+eventually 60 'left stack | grep -q cluster'
+broker_kill
+broker_start --config conf.yaml
+ok "a broker killed while the cluster is made finds it" 'wait_state "$id" running --limit 200'
+is "there is one" "$(left stack | wc -l)" 1
+second=$(submit -- sh -c 'echo second')
+ok "a second job makes it grow" 'wait_state "$second" succeeded --limit 200'
+is "to two nodes" "$(left server | wc -l)" 2
+is "the first was not disturbed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
+spillway cancel "$id" >/dev/null
+like "the audit shows the cluster" "$(spillway sites audit stack --json | json 'resources.*.kind')" cluster
+third=$(submit -- sh -c 'sleep 15; echo third')
+wait_state "$third" running --limit 60
+broker_kill
+broker_start --config conf.yaml
+ok "killed while a job runs in it, the broker takes it over" 'wait_state "$third" succeeded --limit 90'
+is "the job ran once" "$(field "$third" attempt)" 1
+ok "it goes in the end" 'eventually 180 "test -z \"\$(left)\""'
+is "with all that was in it" "$(pods_left)" ""
+broker_stop
+done_testing

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2034,SC2154
+# clusters.sh - what the tests of clusters on demand share, on top of lab.sh: a real Kubernetes beside this cloud.
+#
+# The cloud's servers are empty, so that a cluster of them has no API server.  The Kubernetes lab's stands for it:
+# relays carry connections from this network to that one, and from its pods to the broker.
+
+KUBERNETES=$ROOT/tests/lab/kubernetes
+KUBE_DIR=${KUBE_LAB_DIR:-/var/tmp/spillway-lab-kubernetes}
+KUBE_IP=10.99.0.1
+test -n "${LAB_LONG:-}" || skip_all "takes minutes; LAB_LONG=1 runs it"
+test -e "$KUBE_DIR/kube-binaries.tar.xz" || skip_all "no programs of Kubernetes in $KUBE_DIR"
+
+kube() {
+    LAB_DIR=$KUBE_DIR "$KUBERNETES/lab" "$@"
+}
+
+leave_clusters() {
+    leave_status=$?
+    test -z "${relays:-}" || kill $relays 2>/dev/null
+    ip address del "$KUBE_IP/32" dev lo 2>/dev/null
+    test -z "${address:-}" || ip address del "$address/32" dev lo 2>/dev/null
+    kube stop-part door 2>/dev/null
+    test -z "${kube_ours:-}" || kube stop
+    (exit $leave_status)
+    clean_up
+}
+
+kube_start() {
+    trap leave_clusters EXIT
+    if ! kube kubectl get --raw /readyz >/dev/null 2>&1; then
+        kube_ours=1
+        { kube install && kube build && kube start; } >kube.log 2>&1 || skip_all "the Kubernetes lab does not start: $(tail -n 1 kube.log)"
+    fi
+    kube_net=/run/netns/$(kube env | sed -n "s/.*LAB_NAME=\([^ ]*\).*/\1/p")
+    ip address replace "$KUBE_IP/32" dev lo
+    relay - "$KUBE_IP" 443 "$kube_net" "$KUBE_IP" 443
+    relay "$kube_net" "$KUBE_IP" 7455 - 127.0.0.1 7455
+}
+
+# relay NETNS ADDRESS PORT NETNS ADDRESS PORT
+relay() {
+    "$OPENSTACK/relay.py" "$@" >"relay-$3-$6.log" 2>&1 &
+    relays="${relays:-} $!"
+    eventually 20 "grep -q listens relay-$3-$6.log" || skip_all "no relay: $(cat "relay-$3-$6.log")"
+}
+
+# kubeconfig_here: the administrator's, with all in it.
+kubeconfig_here() {
+    kube kubectl config view --raw --flatten
+}
+
+# Workers in the cluster, with our mark.
+pods_left() {
+    kube kubectl get jobs,pods,secrets -A -l spillway.io/broker -o name
+}
+
+stack_of_cluster() {
+    openstack --os-cloud "$1" stack list -f value -c 'Stack Name' | grep cluster
+}

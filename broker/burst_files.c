@@ -12,10 +12,11 @@
 #include "burst_parts.h"
 #include "internal.h"
 
-#define PIECE       ((size_t)1 << 20)
-#define LISTED_MOST 100000 /* looked through for what a job declares */
-#define SCRIPT_NAME ".spillway-script"
-#define OURS        ".spillway-"
+#define PIECE         ((size_t)1 << 20)
+#define LISTED_MOST   100000 /* looked through for what a job declares */
+#define HASHED_FASTER 100    /* than it comes through SSH, at worst */
+#define SCRIPT_NAME   ".spillway-script"
+#define OURS          ".spillway-"
 
 /* ---- into the store ----------------------------------------------------------------------------
  */
@@ -173,23 +174,24 @@ static int check_size(const struct site_burst *rule, const struct home_files *fi
     return 0;
 }
 
-static int choose_files(struct turn *turn, struct away *away, const json_t *declared,
-                        struct home_files *out, struct err *err)
+static bool declares(const struct away *away)
 {
-    const struct site_burst *rule = &turn->conf->burst;
-    bool is_declared = json_array_size(declared) > 0;
+    return json_array_size(json_object_get(json_object_get(away->detail, "spec"), "inputs")) > 0;
+}
 
-    if (burst_list_files(turn, &away->job, is_declared ? LISTED_MOST : (size_t)rule->files_most,
-                         out, err) < 0)
-        return -1;
-    if (is_declared) {
-        if (out->more)
+static int choose_files(struct turn *turn, struct away *away, struct home_files *files,
+                        struct err *err)
+{
+    const json_t *declared = json_object_get(json_object_get(away->detail, "spec"), "inputs");
+
+    if (declares(away)) {
+        if (files->more)
             return err_set(err, FAULT_INVALID, "%s holds more than %d files", away->job.folder,
                            LISTED_MOST);
-        if (select_files(declared, &away->job, out, err) < 0)
+        if (select_files(declared, &away->job, files, err) < 0)
             return -1;
     }
-    return check_size(rule, out, is_declared, err);
+    return check_size(&turn->conf->burst, files, declares(away), err);
 }
 
 static json_t *other_inputs(const json_t *declared)
@@ -207,34 +209,55 @@ static json_t *other_inputs(const json_t *declared)
     return inputs;
 }
 
-int burst_fetch(struct turn *turn, struct away *away, struct err *err)
+/* All is known of its files but what is in them. */
+static int carry(struct turn *turn, struct away *away, const struct home_files *files,
+                 struct err *err)
 {
     json_t *spec = json_object_get(away->detail, "spec"), *inputs;
     const char *script = json_string_value(json_object_get(away->detail, "script"));
-    const json_t *declared = json_object_get(spec, "inputs");
-    struct home_files files = { .list = NULL };
     struct home_file self = { .mode = 0755 };
-    int rc = choose_files(turn, away, declared, &files, err);
 
-    if (rc == 0)
-        rc = burst_hash(turn, &away->job, &files, err);
-    for (size_t i = 0; i < files.count && rc == 0; i++)
-        rc = fetch_file(turn, away, &files.list[i], err);
-    if (rc == 0)
-        rc = keep_text(turn, away, script, self.sha256, err);
-    if (rc == 0) {
-        inputs = other_inputs(declared);
-        for (size_t i = 0; i < files.count; i++)
-            add_input(inputs, &files.list[i], files.list[i].path);
-        self.size = (int64_t)strlen(script);
-        add_input(inputs, &self, SCRIPT_NAME);
-        json_object_set_new(spec, "inputs", inputs);
-        if (json_array_size(json_object_get(spec, "outputs")) == 0)
-            json_object_set_new(spec, "outputs", json_pack("[s]", "**"));
-        json_object_del(away->detail, "script");
+    for (size_t i = 0; i < files->count; i++)
+        if (fetch_file(turn, away, &files->list[i], err) < 0)
+            return -1;
+    if (keep_text(turn, away, script, self.sha256, err) < 0)
+        return -1;
+    inputs = other_inputs(json_object_get(spec, "inputs"));
+    for (size_t i = 0; i < files->count; i++)
+        add_input(inputs, &files->list[i], files->list[i].path);
+    self.size = (int64_t)strlen(script);
+    add_input(inputs, &self, SCRIPT_NAME);
+    json_object_set_new(spec, "inputs", inputs);
+    if (json_array_size(json_object_get(spec, "outputs")) == 0)
+        json_object_set_new(spec, "outputs", json_pack("[s]", "**"));
+    json_object_del(away->detail, "script");
+    return 0;
+}
+
+void burst_fetch(struct turn *turn, struct away *const *aways, struct home_order *orders,
+                 size_t count)
+{
+    struct home_files files[ORDERS_MOST];
+    int64_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        files[i] = (struct home_files){ .list = NULL };
+        orders[i].files = &files[i];
+        orders[i].most = declares(aways[i]) ? LISTED_MOST : (size_t)turn->conf->burst.files_most;
     }
-    home_files_free(&files);
-    return rc;
+    burst_call(turn, "list files", turn->home->files, orders, count, 0);
+    for (size_t i = 0; i < count; i++) {
+        if (orders[i].rc == 0)
+            orders[i].rc = choose_files(turn, aways[i], &files[i], &orders[i].fault);
+        for (size_t f = 0; f < files[i].count; f++)
+            bytes += files[i].list[f].size;
+    }
+    burst_call(turn, "read files", turn->home->hash, orders, count, bytes / HASHED_FASTER);
+    for (size_t i = 0; i < count; i++) {
+        if (orders[i].rc == 0)
+            orders[i].rc = carry(turn, aways[i], &files[i], &orders[i].fault);
+        home_files_free(&files[i]);
+    }
 }
 
 /* ---- and back ----------------------------------------------------------------------------------
@@ -326,8 +349,7 @@ static int send_log(struct turn *turn, struct away *away, int64_t attempt, int s
     return rc;
 }
 
-int burst_return(struct turn *turn, struct away *away, int64_t attempt, const struct home_end *end,
-                 struct err *err)
+int burst_stage_results(struct turn *turn, struct away *away, int64_t attempt, struct err *err)
 {
     struct results results = { .inputs = json_object_get(json_object_get(away->detail, "spec"),
                                                          "inputs") };
@@ -335,13 +357,11 @@ int burst_return(struct turn *turn, struct away *away, int64_t attempt, const st
     int rc = store_outputs(turn->broker->store, attempt, add_result, &results, err);
 
     for (size_t i = 0; i < results.count && rc == 0; i++)
-        rc = send_result(turn, &results.list[i], end->key, err);
+        rc = send_result(turn, &results.list[i], away->key, err);
     if (rc == 0)
-        rc = send_log(turn, away, attempt, 0, end->key, err);
+        rc = send_log(turn, away, attempt, 0, away->key, err);
     if (rc == 0)
-        rc = send_log(turn, away, attempt, 1, end->key, err);
-    if (rc == 0)
-        rc = burst_bring(turn, &away->job, end, err);
+        rc = send_log(turn, away, attempt, 1, away->key, err);
     files = (struct home_files){ .list = results.list, .count = results.count };
     home_files_free(&files);
     return rc;

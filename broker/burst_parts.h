@@ -10,12 +10,17 @@
 #include "spillway/site_home.h"
 #include "store/bursts.h"
 
+#define ORDERS_MOST 16 /* jobs in one command */
+
 /* A row in memory; its strings are owned. */
 struct away {
     struct burst_row row;
     char *site, *home, *user, *project, *name, *why;
     json_t *detail; /* {"job", "why", "spec", "script", "home_start", "end"} */
     struct home_job job;
+    struct home_end end; /* by end_of() */
+    char key[128];
+    bool rests; /* until the next turn */
 };
 
 /* One site, during one turn. */
@@ -23,6 +28,9 @@ struct turn {
     struct broker *broker;
     struct reconcile *reconcile;
     const struct site_conf *conf;
+    const struct site_home *home;
+    struct away **aways; /* what is not done yet */
+    size_t away_count;
     struct home_jobs waiting; /* the site's own queue */
     int64_t listed_ms;
     bool moved; /* something went on: look again soon */
@@ -31,23 +39,13 @@ struct turn {
 /* ---- burst_call.c: the site's own queue, on the site's thread */
 
 int burst_waiting(struct turn *turn, struct err *err);
-int burst_detail(struct turn *turn, struct home_job *job, struct buf *script, struct err *err);
-int burst_hold(struct turn *turn, const char *id, struct err *err);
-int burst_release(struct turn *turn, const char *id, struct err *err);
-int burst_list_files(struct turn *turn, const struct home_job *job, size_t most,
-                     struct home_files *out, struct err *err);
-int burst_hash(struct turn *turn, const struct home_job *job, struct home_files *files,
-               struct err *err);
+/* One call for up to ORDERS_MOST; `bytes` to be read for it. */
+void burst_call(struct turn *turn, const char *what, home_call *many, struct home_order *orders,
+                size_t count, int64_t bytes);
 int burst_get(struct turn *turn, const struct home_job *job, const struct home_file *file, int to,
               struct err *err);
 int burst_stage(struct turn *turn, const char *key, const char *local, const char *path, int mode,
                 int64_t size, struct err *err);
-int burst_bring(struct turn *turn, const struct home_job *job, const struct home_end *end,
-                struct err *err);
-int burst_end(struct turn *turn, const struct home_job *job, const struct home_end *end,
-              struct err *err);
-int burst_account(struct turn *turn, const struct home_job *job, const struct home_end *end,
-                  struct err *err);
 
 /* ---- burst_rule.c: which jobs, and as what */
 
@@ -67,11 +65,22 @@ int burst_gains(struct turn *turn, const struct home_job *job, const json_t *spe
 
 /* ---- burst_files.c: there and back */
 
-/* The files it declares, or its folder, into the store; the description gets its inputs.
+/* The files that each declares, or its folder, into the store; the descriptions get their inputs.
  * FAULT_INVALID: it cannot be carried. */
-int burst_fetch(struct turn *turn, struct away *away, struct err *err);
-/* Results and output of our job's attempt, as far as its folder. */
-int burst_return(struct turn *turn, struct away *away, int64_t attempt, const struct home_end *end,
-                 struct err *err);
+void burst_fetch(struct turn *turn, struct away *const *aways, struct home_order *orders,
+                 size_t count);
+/* Results and output of our job's attempt, as far as our own folder there. */
+int burst_stage_results(struct turn *turn, struct away *away, int64_t attempt, struct err *err);
+
+/* ---- burst_steps.c: each job as far as it goes */
+
+struct away *away_new(const struct burst_row *row);
+void away_free(struct away *away);
+/* One that waits for room elsewhere, or will. */
+bool away_waits(struct turn *turn, const struct away *away);
+/* All of the turn's, in the order of the steps; `stopping` ends it between two of them. */
+void burst_steps(struct turn *turn, bool (*stopping)(void *arg), void *arg);
+/* What is kept of the site's job. */
+json_t *home_job_json(const struct home_job *job);
 
 #endif

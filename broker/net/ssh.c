@@ -567,18 +567,36 @@ static int take_file(struct transfer *t, struct err *err)
 
 typedef int transfer_move(struct transfer *t, struct err *err);
 
+/* The folders above it; the one that cannot be made is told of when the file is opened. */
+static void make_parents(struct transfer *t)
+{
+    own_str char *path = xstrdup(t->remote);
+
+    for (char *slash = path; (slash = strchr(slash + 1, '/')); *slash = '/') {
+        *slash = '\0';
+        (void)UNTIL_DONE(t->ssh, t->until, NULL, libssh2_sftp_mkdir(t->sftp, path, 0700));
+    }
+}
+
 static int transfer_open(struct transfer *t, unsigned long flags, int mode, transfer_move *move,
                          struct err *err)
 {
     struct ssh *ssh = t->ssh;
     const char *what = flags & LIBSSH2_FXF_WRITE ? "write" : "read";
+    bool made = false;
     int rc, closed;
 
     while (!(t->handle = libssh2_sftp_open(t->sftp, t->remote, flags, mode))) {
-        if (libssh2_session_last_errno(ssh->session) != LIBSSH2_ERROR_EAGAIN)
+        if (libssh2_session_last_errno(ssh->session) == LIBSSH2_ERROR_EAGAIN) {
+            if (ssh_wait(ssh, t->until, err) < 0)
+                return -1;
+        } else if (!made && (flags & LIBSSH2_FXF_CREAT) &&
+                   libssh2_sftp_last_error(t->sftp) == LIBSSH2_FX_NO_SUCH_FILE) {
+            make_parents(t);
+            made = true;
+        } else {
             return sftp_fault(ssh, t->sftp, what, t->remote, err);
-        if (ssh_wait(ssh, t->until, err) < 0)
-            return -1;
+        }
     }
     rc = move(t, err);
     if (ssh->broken)

@@ -38,7 +38,8 @@ const char *ssh_name(const struct ssh *ssh);
  * knows what it is doing. */
 int ssh_run(struct ssh *ssh, const char *script, struct buf *out, struct buf *errors,
             int64_t deadline_mono_ms, int *status, struct err *err);
-/* Write a local file to `remote`, which is relative to the home directory or absolute; replaces. */
+/* Write a local file to `remote`, which is relative to the home directory or absolute; replaces.
+ * Folders that lack on the way to it are made. */
 int ssh_put(struct ssh *ssh, const char *local, const char *remote, int mode,
             int64_t deadline_mono_ms, struct err *err);
 

@@ -124,9 +124,8 @@ enum fault remote_fault_of(const char *words)
 }
 
 /* The last words count: what went before is often only a warning. */
-static const char *last_words(const struct buf *errors)
+static const char *last_words(const char *text)
 {
-    const char *text = buf_text(errors);
     size_t length = strlen(text);
 
     return length > 600 ? text + length - 600 : text;
@@ -136,6 +135,20 @@ static void trim_end(struct buf *buf)
 {
     while (buf->length && strchr("\n\r ", buf->data[buf->length - 1]))
         buf->data[--buf->length] = '\0';
+}
+
+int remote_fault(const struct remote *remote, int status, const char *errors, struct err *err)
+{
+    const char *name = ssh_name(remote->ssh);
+
+    if (status == 127)
+        return err_set(err, FAULT_INVALID,
+                       "%s: %s (a command is not found there: set `path` to where Slurm's are)",
+                       name, last_words(errors));
+    if (status == 124 && !*errors)
+        return err_set(err, FAULT_TIMEOUT, "%s: a command there did not end in time", name);
+    return err_set(err, remote_fault_of(errors), "%s: %s", name,
+                   *errors ? last_words(errors) : "a command failed without words");
 }
 
 void remote_calls(struct remote *remote, int *last_minute, int *most)
@@ -174,18 +187,8 @@ int remote_run(struct remote *remote, const char *script, struct buf *out, int64
     if (wait_turn(remote, deadline_mono_ms, err) < 0 ||
         ssh_run(remote->ssh, buf_text(&full), out, &errors, deadline_mono_ms, &status, err) < 0)
         return -1;
-    if (status == 0)
-        return 0;
     trim_end(&errors);
-    if (status == 127)
-        return err_set(err, FAULT_INVALID,
-                       "%s: %s (a command is not found there: set `path` to where Slurm's are)",
-                       ssh_name(remote->ssh), last_words(&errors));
-    if (status == 124 && !errors.length)
-        return err_set(err, FAULT_TIMEOUT, "%s: a command there did not end in time",
-                       ssh_name(remote->ssh));
-    return err_set(err, remote_fault_of(buf_text(&errors)), "%s: %s", ssh_name(remote->ssh),
-                   errors.length ? last_words(&errors) : "a command failed without words");
+    return status == 0 ? 0 : remote_fault(remote, status, buf_text(&errors), err);
 }
 
 /* ---- the agent ---------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ void remote_calls(struct remote *remote, int *last_minute, int *most);
 /* Run a script, no sooner than `calls:` allows; a status that is not 0 is a fault, typed by what it printed. */
 int remote_run(struct remote *remote, const char *script, struct buf *out, int64_t deadline_mono_ms,
                struct err *err);
+/* The fault of a command that ended with this status, which is not 0, and printed these errors. */
+int remote_fault(const struct remote *remote, int status, const char *errors, struct err *err);
 /* Folders made, the agent copied when this version is not there yet, the tunnel open where one is
  * used. */
 int remote_ready(struct remote *remote, int64_t deadline_mono_ms, struct err *err);

@@ -66,23 +66,34 @@ struct home_end {
     const char *words; /* one line */
 };
 
+/* What is asked of one job.  Many are asked in one call, each with an answer of its own: one that is
+ * not 0 before the call is passed over. */
+struct home_order {
+    struct home_job *job;
+    const struct home_end *end; /* bring, end, account */
+    struct home_files *files;   /* files, hash */
+    size_t most;                /* files */
+    struct buf *script;         /* detail */
+    int rc;                     /* -1: as `fault` says */
+    struct err fault;
+};
+typedef void home_call(void *self, struct home_order *orders, size_t count,
+                       int64_t deadline_mono_ms);
+
 struct site_home {
     /* All that wait there, of this account or of all users, in the order in which they would
      * start. */
     int (*waiting)(void *self, bool all_users, int64_t deadline_mono_ms, struct home_jobs *out,
                    struct err *err);
     /* Fill in the rest, and give the job's script.  1: it is not there any more. */
-    int (*detail)(void *self, struct home_job *job, int64_t deadline_mono_ms, struct buf *script,
-                  struct err *err);
+    home_call *detail;
     /* 0: it is held now, seen to be so; 1: it does not wait any more. */
-    int (*hold)(void *self, const char *id, int64_t deadline_mono_ms, struct err *err);
+    home_call *hold;
     /* 0 also when it does not wait any more. */
-    int (*release)(void *self, const char *id, int64_t deadline_mono_ms, struct err *err);
+    home_call *release;
     /* Plain files below the folder, at most `most`, without their hashes. */
-    int (*files)(void *self, const struct home_job *job, size_t most, int64_t deadline_mono_ms,
-                 struct home_files *out, struct err *err);
-    int (*hash)(void *self, const struct home_job *job, struct home_files *files,
-                int64_t deadline_mono_ms, struct err *err);
+    home_call *files;
+    home_call *hash;
     int (*get)(void *self, const struct home_job *job, const struct home_file *file, int to,
                int64_t deadline_mono_ms, struct err *err);
     /* Results come under a key of ours first ... */
@@ -90,15 +101,12 @@ struct site_home {
                  int64_t deadline_mono_ms, struct err *err);
     /* ... and then all at once into the job's folder, or to its output files ("stdout", "stderr" at
      * the top of what is staged; results lie below "files"). */
-    int (*bring)(void *self, const struct home_job *job, const struct home_end *end,
-                 int64_t deadline_mono_ms, struct err *err);
+    home_call *bring;
     /* End the original.  0: it has ended; 1: it will soon, ask again; 2: somebody has released it, and
      * it is left alone. */
-    int (*end)(void *self, const struct home_job *job, const struct home_end *end,
-               int64_t deadline_mono_ms, struct err *err);
+    home_call *end;
     /* Tell the accounting.  1: it does not know the job yet. */
-    int (*account)(void *self, const struct home_job *job, const struct home_end *end,
-                   int64_t deadline_mono_ms, struct err *err);
+    home_call *account;
 };
 
 #endif

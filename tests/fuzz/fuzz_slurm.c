@@ -26,6 +26,18 @@ static void try_home(char *text)
     home_job_free(&job);
 }
 
+static void try_parts(const uint8_t *data, size_t size)
+{
+    own_mem char *copy = xmalloc(size + 1);
+    struct home_part part;
+    char *at = copy;
+
+    memcpy(copy, data, size);
+    while (home_part_next(&at, &size, "M", &part))
+        if (part.status < 0 || part.status > 255 || part.text[part.length] != '\0')
+            abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     own_str char *text = xstrndup((const char *)data, size);
@@ -45,5 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (slurm_gres_read(text, gpus, GPU_TYPES_MOST) > GPU_TYPES_MOST)
         abort();
     try_home(text);
+    try_parts(data, size);
     return 0;
 }

@@ -117,6 +117,16 @@ static int slurm_waiting(void *self, bool all_users, int64_t deadline_mono_ms,
     return 0;
 }
 
+/* ---- many jobs, one command --------------------------------------------------------------------
+ */
+
+/* What is done for each of many: a script of its own, in one command with the others'. */
+struct errand {
+    void (*put)(const struct remote *remote, const struct home_order *order, struct buf *script);
+    int (*read)(struct home_order *order, const struct home_part *part, struct err *err);
+    int gone; /* the answer for a job that Slurm does not know; -1: a fault */
+};
+
 /* Whether the words of a fault say that Slurm does not know the job, or that it has ended. */
 static bool is_gone(const struct err *err)
 {
@@ -125,55 +135,179 @@ static bool is_gone(const struct err *err)
            strstr(err->text, "already completing or completed");
 }
 
-static int slurm_detail(void *self, struct home_job *job, int64_t deadline_mono_ms,
-                        struct buf *script_out, struct err *err)
+/* One that hangs would do so for each: what is behind it is left for the next time. */
+static void put_frame(struct buf *script, const char *mark)
 {
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(4 << 20);
-    const char *end;
+    buf_printf(
+        script,
+        "exec 3>&1\n"
+        "hung=\n"
+        "run() {\n"
+        "test -z \"$hung\" || return 0\n"
+        "errors=$({ part </dev/null; } 2>&1 >&3 3>&-)\n"
+        "status=$?\n"
+        "printf '\\n%s %%d %%s\\n' $status \"$(printf '%%.900s' \"$errors\" | tr '\\n' ' ')\"\n"
+        "test $status != 124 || hung=yes\n"
+        "}\n",
+        mark);
+}
 
-    buf_printf(&script,
+static void read_part(const struct remote *remote, const struct errand *errand,
+                      struct home_order *order, const struct home_part *part)
+{
+    if (part->status != 0)
+        order->rc = remote_fault(remote, part->status, part->errors, &order->fault);
+    else
+        order->rc = errand->read ? errand->read(order, part, &order->fault) : 0;
+    if (order->rc < 0 && errand->gone >= 0 && is_gone(&order->fault))
+        order->rc = errand->gone;
+}
+
+/* `first` is run before the first of them, for all. */
+static void many(struct remote *remote, const struct errand *errand, const char *first,
+                 struct home_order *orders, size_t count, int64_t deadline_mono_ms)
+{
+    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(JOBS_BYTES);
+    struct home_part part;
+    struct err err = ERR_INIT;
+    size_t left;
+    char mark[33], *at;
+    int rc;
+
+    io_random_hex(mark, 16);
+    put_frame(&script, mark);
+    buf_puts(&script, first);
+    for (size_t i = 0; i < count; i++) {
+        if (orders[i].rc != 0)
+            continue;
+        buf_puts(&script, "part() (\n");
+        errand->put(remote, &orders[i], &script);
+        buf_puts(&script, ")\nrun\n");
+    }
+    rc = remote->dir ? 0 : remote_ready(remote, deadline_mono_ms, &err);
+    if (rc == 0)
+        rc = remote_run(remote, buf_text(&script), &text, deadline_mono_ms, &err);
+    at = text.data;
+    left = text.length;
+    for (size_t i = 0; i < count; i++) {
+        if (orders[i].rc != 0)
+            continue;
+        if (rc == 0 && home_part_next(&at, &left, mark, &part)) {
+            read_part(remote, errand, &orders[i], &part);
+            continue;
+        }
+        if (rc == 0)
+            rc = err_set(&err, FAULT_TIMEOUT, "%s: one of many commands there did not end in time",
+                         ssh_name(remote->ssh));
+        orders[i].rc = -1;
+        orders[i].fault = err;
+    }
+}
+
+static void put_ids(struct buf *script, const struct home_order *orders, size_t count)
+{
+    const char *comma = "";
+
+    for (size_t i = 0; i < count; i++) {
+        if (orders[i].rc != 0)
+            continue;
+        buf_printf(script, "%s%s", comma, orders[i].job->id);
+        comma = ",";
+    }
+}
+
+/* state_of ID: "STATE|REASON" of one of them; nothing when Slurm does not know it any more. */
+static void put_states(struct buf *script, const struct home_order *orders, size_t count)
+{
+    buf_printf(script, "Q=$(timeout %d squeue -h -t all -o '%%i|%%T|%%r' -j ", COMMAND_S);
+    put_ids(script, orders, count);
+    buf_puts(script,
+             " 2>&1) || case $Q in *'Invalid job id'*) Q=;; *) echo \"$Q\" >&2; exit 1;; esac\n"
+             "state_of() { printf '%s\\n' \"$Q\" | sed -n \"s/^$1|//p\"; }\n");
+}
+
+static void put_detail(const struct remote *remote, const struct home_order *order,
+                       struct buf *script)
+{
+    (void)remote;
+    buf_printf(script,
                "timeout %d scontrol show job -o %s || exit $?\n"
                "timeout %d scontrol write batch_script %s - || exit $?\n",
-               COMMAND_S, job->id, COMMAND_S, job->id);
-    if (remote_run(remote_of(self), buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return is_gone(err) ? 1 : -1;
-    end = strchr(buf_text(&text), '\n');
-    if (!end || strncmp(text.data, "JobId=", 6) != 0)
-        return err_set(err, FAULT_INVALID, "scontrol says nothing of job %s", job->id);
-    text.data[end - text.data] = '\0';
-    home_detail_read(text.data, job);
-    return buf_put(script_out, end + 1, text.length - (size_t)(end + 1 - text.data)) < 0
-               ? err_set(err, FAULT_INVALID, "the script of job %s is too large", job->id)
+               COMMAND_S, order->job->id, COMMAND_S, order->job->id);
+}
+
+static int read_detail(struct home_order *order, const struct home_part *part, struct err *err)
+{
+    char *end = strchr(part->text, '\n');
+    const char *id = order->job->id;
+
+    if (!end || strncmp(part->text, "JobId=", 6) != 0)
+        return err_set(err, FAULT_INVALID, "scontrol says nothing of job %s", id);
+    *end = '\0';
+    home_detail_read(part->text, order->job);
+    return buf_put(order->script, end + 1, part->length - (size_t)(end + 1 - part->text)) < 0
+               ? err_set(err, FAULT_INVALID, "the script of job %s is too large", id)
                : 0;
 }
 
-/* A user's hold, whoever asks, so that she can release it herself. */
-static int slurm_hold(void *self, const char *id, int64_t deadline_mono_ms, struct err *err)
+static void slurm_detail(void *self, struct home_order *orders, size_t count,
+                         int64_t deadline_mono_ms)
 {
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(4096);
+    static const struct errand errand = { put_detail, read_detail, 1 };
 
-    buf_printf(&script,
-               "timeout %d scontrol uhold %s || exit $?\n"
-               "timeout %d squeue -h -j %s -o '%%T|%%r' || exit $?\n",
-               COMMAND_S, id, COMMAND_S, id);
-    if (remote_run(remote_of(self), buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return is_gone(err) ? 1 : -1;
-    if (strcmp(buf_text(&text), "PENDING|JobHeldUser\n") == 0)
-        return 0;
-    return text.length ? 1 : err_set(err, FAULT_UNAVAILABLE, "squeue says nothing of job %s", id);
+    many(remote_of(self), &errand, "", orders, count, deadline_mono_ms);
 }
 
-static int slurm_release(void *self, const char *id, int64_t deadline_mono_ms, struct err *err)
+/* Words that scontrol had for any of them are kept, in case that one does not become held. */
+static void put_held(const struct remote *remote, const struct home_order *order,
+                     struct buf *script)
 {
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(4096);
+    (void)remote;
+    buf_printf(
+        script,
+        "case $(state_of %s) in 'PENDING|JobHeldUser') echo held;; 'PENDING|JobHeldAdmin') ;;\n"
+        "'PENDING|'*) test -z \"$W\" || { printf '%%s\\n' \"$W\" >&2; exit 1; };;\nesac\n",
+        order->job->id);
+}
 
-    buf_printf(&script,
-               "state=$(timeout %d squeue -h -j %s -o '%%T|%%r') || exit $?\n"
-               "case $state in PENDING'|'JobHeld*) timeout %d scontrol release %s;; esac\n",
-               COMMAND_S, id, COMMAND_S, id);
-    if (remote_run(remote_of(self), buf_text(&script), &text, deadline_mono_ms, err) == 0)
-        return 0;
-    return is_gone(err) ? 0 : -1;
+static int read_held(struct home_order *order, const struct home_part *part, struct err *err)
+{
+    (void)order;
+    (void)err;
+    return strcmp(part->text, "held\n") == 0 ? 0 : 1;
+}
+
+/* A user's hold, whoever asks, so that she can release it herself. */
+static void slurm_hold(void *self, struct home_order *orders, size_t count,
+                       int64_t deadline_mono_ms)
+{
+    static const struct errand errand = { put_held, read_held, 1 };
+    own_buf struct buf first = BUF_INIT(0);
+
+    buf_printf(&first, "W=$(timeout %d scontrol uhold ", 2 * COMMAND_S);
+    put_ids(&first, orders, count);
+    buf_puts(&first, " 2>&1)\ntest $? != 124 || { echo \"$W\" >&2; exit 124; }\n");
+    put_states(&first, orders, count);
+    many(remote_of(self), &errand, buf_text(&first), orders, count, deadline_mono_ms);
+}
+
+static void put_release(const struct remote *remote, const struct home_order *order,
+                        struct buf *script)
+{
+    (void)remote;
+    buf_printf(script,
+               "case $(state_of %s) in PENDING'|'JobHeld*) timeout %d scontrol release %s;; esac\n",
+               order->job->id, COMMAND_S, order->job->id);
+}
+
+static void slurm_release(void *self, struct home_order *orders, size_t count,
+                          int64_t deadline_mono_ms)
+{
+    static const struct errand errand = { put_release, NULL, 0 };
+    own_buf struct buf first = BUF_INIT(0);
+
+    put_states(&first, orders, count);
+    many(remote_of(self), &errand, buf_text(&first), orders, count, deadline_mono_ms);
 }
 
 /* ---- files there -------------------------------------------------------------------------------
@@ -207,57 +341,74 @@ static void read_file(char *line, struct home_files *out, size_t *room)
     out->list[out->count++] = file;
 }
 
-/* A name with a line feed in it is counted as a file too many: nothing is left out in silence. */
-static int slurm_files(void *self, const struct home_job *job, size_t most,
-                       int64_t deadline_mono_ms, struct home_files *out, struct err *err)
+static void put_files(const struct remote *remote, const struct home_order *order,
+                      struct buf *script)
 {
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(LIST_BYTES);
-    size_t lines = 0, room = 0;
-    char *at, *line;
-
-    put_as(&script, job);
+    (void)remote;
+    put_as(script, order->job);
     buf_printf(
-        &script,
+        script,
         "$AS find \"$F/\" -xdev -name '.spillway-*' -prune -o -type f -printf '%%s %%m %%P\\n' | "
         "head -n %zu\n",
-        most + 1);
-    if (remote_run(remote_of(self), buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return err_wrap(err, "list %s", job->folder);
-    for (at = text.data; (line = next_line(&at)); lines++)
-        read_file(line, out, &room);
-    out->more = lines > most || out->count < lines;
+        order->most + 1);
+}
+
+/* A name with a line feed in it is counted as a file too many: nothing is left out in silence. */
+static int read_files(struct home_order *order, const struct home_part *part, struct err *err)
+{
+    size_t lines = 0, room = 0;
+    char *at = part->text, *line;
+
+    (void)err;
+    for (; (line = next_line(&at)); lines++)
+        read_file(line, order->files, &room);
+    order->files->more = lines > order->most || order->files->count < lines;
     return 0;
 }
 
-static int read_hashes(char *text, struct home_files *files, struct err *err)
+static void slurm_files(void *self, struct home_order *orders, size_t count,
+                        int64_t deadline_mono_ms)
 {
-    char *line;
+    static const struct errand errand = { put_files, read_files, -1 };
 
-    for (size_t i = 0; i < files->count; i++) {
-        line = next_line(&text);
-        if (!line || strspn(line, "0123456789abcdef") != 64)
-            return err_set(err, FAULT_NOT_FOUND, "%s cannot be read", files->list[i].path);
-        memcpy(files->list[i].sha256, line, 64);
-        files->list[i].sha256[64] = '\0';
-    }
-    return 0;
+    many(remote_of(self), &errand, "", orders, count, deadline_mono_ms);
 }
 
-static int slurm_hash(void *self, const struct home_job *job, struct home_files *files,
-                      int64_t deadline_mono_ms, struct err *err)
+static void put_hash(const struct remote *remote, const struct home_order *order,
+                     struct buf *script)
 {
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(LIST_BYTES);
-
-    put_as(&script, job);
+    (void)remote;
+    put_as(script, order->job);
     /* sudo starts in no folder of the user's: names are whole. */
-    for (size_t i = 0; i < files->count; i++) {
-        buf_puts(&script, "$AS cat \"$F\"/");
-        put_quoted(&script, files->list[i].path);
-        buf_puts(&script, " | sha256sum || exit $?\n");
+    for (size_t i = 0; i < order->files->count; i++) {
+        buf_puts(script, "$AS cat \"$F\"/");
+        put_quoted(script, order->files->list[i].path);
+        buf_puts(script, " | sha256sum || exit $?\n");
     }
-    if (remote_run(remote_of(self), buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return -1;
-    return read_hashes(text.data, files, err);
+}
+
+static int read_hashes(struct home_order *order, const struct home_part *part, struct err *err)
+{
+    char *at = part->text, *line;
+
+    for (size_t i = 0; i < order->files->count; i++) {
+        struct home_file *file = &order->files->list[i];
+
+        line = next_line(&at);
+        if (!line || strspn(line, "0123456789abcdef") != 64)
+            return err_set(err, FAULT_NOT_FOUND, "%s cannot be read", file->path);
+        memcpy(file->sha256, line, 64);
+        file->sha256[64] = '\0';
+    }
+    return 0;
+}
+
+static void slurm_hash(void *self, struct home_order *orders, size_t count,
+                       int64_t deadline_mono_ms)
+{
+    static const struct errand errand = { put_hash, read_hashes, -1 };
+
+    many(remote_of(self), &errand, "", orders, count, deadline_mono_ms);
 }
 
 static int slurm_get(void *self, const struct home_job *job, const struct home_file *file, int to,
@@ -298,16 +449,11 @@ static int slurm_stage(void *self, const char *key, const char *local, const cha
                        int64_t deadline_mono_ms, struct err *err)
 {
     struct remote *remote = remote_of(self);
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(4096);
     own_str char *whole = NULL;
 
     if (ready(remote, deadline_mono_ms, err) < 0)
         return -1;
     whole = xasprintf("%s/burst/%s/%s", remote->dir, key, path);
-    put_assign(&script, "T", whole);
-    buf_puts(&script, "mkdir -p \"${T%/*}\"\n");
-    if (remote_run(remote, buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return -1;
     return ssh_put(remote->ssh, local, whole, mode ? mode : 0644, deadline_mono_ms, err);
 }
 
@@ -345,32 +491,35 @@ static void put_output(const char *staged, const char *to, struct buf *script)
 }
 
 /* tar makes files anew and follows no link that lies in its way. */
-static int slurm_bring(void *self, const struct home_job *job, const struct home_end *end,
-                       int64_t deadline_mono_ms, struct err *err)
+static void put_bring(const struct remote *remote, const struct home_order *order,
+                      struct buf *script)
 {
-    struct remote *remote = remote_of(self);
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(4096);
+    const struct home_job *job = order->job;
+    const struct home_end *end = order->end;
 
-    if (ready(remote, deadline_mono_ms, err) < 0)
-        return -1;
-    buf_puts(&script, "umask 022\n");
-    put_as(&script, job);
-    put_assign(&script, "S", remote->dir);
-    buf_printf(&script,
+    buf_puts(script, "umask 022\n");
+    put_as(script, job);
+    put_assign(script, "S", remote->dir);
+    buf_printf(script,
                "mkdir -p \"$S/burst/%s\" && cd \"$S/burst/%s\" || exit 1\n"
                "test ! -d files || tar -C files -cf - . | $AS tar -C \"$F\" --no-overwrite-dir "
                "-xpf - || exit 1\n",
                end->key, end->key);
     if (burst_of(remote)->receipt) {
-        put_receipt(job, end, &script);
+        put_receipt(job, end, script);
     } else {
-        put_output("stdout", job->out, &script);
+        put_output("stdout", job->out, script);
         if (job->errors && (!job->out || strcmp(job->out, job->errors) != 0))
-            put_output("stderr", job->errors, &script);
+            put_output("stderr", job->errors, script);
     }
-    if (remote_run(remote, buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return err_wrap(err, "put results into %s", job->folder);
-    return 0;
+}
+
+static void slurm_bring(void *self, struct home_order *orders, size_t count,
+                        int64_t deadline_mono_ms)
+{
+    static const struct errand errand = { put_bring, NULL, -1 };
+
+    many(remote_of(self), &errand, "", orders, count, deadline_mono_ms);
 }
 
 /* ---- the end -----------------------------------------------------------------------------------
@@ -398,95 +547,105 @@ static void put_words(const struct home_job *job, const struct home_end *end, st
 
 /* What stands in the queue: nothing when the job has ended; held, which is how we left it; or that
  * somebody has let it go. */
-static void put_state(const struct remote *remote, const struct home_job *job,
-                      const struct home_end *end, const char *let_go, struct buf *script)
+static void put_state(const struct remote *remote, const struct home_order *order,
+                      const char *let_go, struct buf *script)
 {
-    buf_printf(
-        script,
-        "state=$(timeout %d squeue -h -j %s -t all -o '%%T|%%r' 2>&1)\n"
-        "case $?:$state in\n0:PENDING'|'JobHeld*) ;;\n"
-        "0:PENDING*|0:RUNNING*|0:COMPLETING*|0:CONFIGURING*|0:SUSPENDED*) echo %s; exit 0;;\n"
-        "0:*|*'Invalid job id'*) echo ended\n",
-        COMMAND_S, job->id, let_go);
-    put_cleaning(remote, job, end, script);
-    buf_puts(script, "exit 0;;\n*) echo \"$state\" >&2; exit 1;;\nesac\n");
+    buf_printf(script,
+               "case $(state_of %s) in PENDING'|'JobHeld*) ;;\n"
+               "PENDING*|RUNNING*|COMPLETING*|CONFIGURING*|SUSPENDED*) echo %s; exit 0;;\n"
+               "*) echo ended\n",
+               order->job->id, let_go);
+    put_cleaning(remote, order->job, order->end, script);
+    buf_puts(script, "exit 0;;\nesac\n");
 }
 
-static int answer_of(const struct buf *text)
+static void put_cancel(const struct remote *remote, const struct home_order *order,
+                       struct buf *script)
 {
-    return strcmp(buf_text(text), "soon\n") == 0     ? 1
-           : strcmp(buf_text(text), "let-go\n") == 0 ? 2
-                                                     : 0;
-}
-
-static int cancel(struct remote *remote, const struct home_job *job, const struct home_end *end,
-                  int64_t deadline_mono_ms, struct err *err)
-{
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(4096);
-
-    put_state(remote, job, end, "let-go", &script);
-    put_words(job, end, &script);
+    put_state(remote, order, "let-go", script);
+    put_words(order->job, order->end, script);
     /* A job that is released at this very moment must not be killed while it runs. */
-    buf_printf(&script, "timeout %d scancel --state=PENDING %s || exit $?\necho soon\n", COMMAND_S,
-               job->id);
-    if (remote_run(remote, buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return is_gone(err) ? 1 : -1;
-    return answer_of(&text);
+    buf_printf(script, "timeout %d scancel --state=PENDING %s || exit $?\necho soon\n", COMMAND_S,
+               order->job->id);
 }
 
-static int let_go(struct remote *remote, const struct home_job *job, const struct home_end *end,
-                  int64_t deadline_mono_ms, struct err *err)
+static void put_let_go(const struct remote *remote, const struct home_order *order,
+                       struct buf *script)
 {
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(65536);
+    const char *id = order->job->id;
 
-    put_state(remote, job, end, "soon", &script);
-    buf_printf(&script,
-               "timeout %d scontrol show config | grep -q '^TaskProlog *= */' || "
-               "{ echo 'burst: end: receipt needs TaskProlog in slurm.conf' >&2; exit 1; }\n",
-               COMMAND_S);
-    put_as(&script, job);
-    buf_printf(&script, "$AS test -x \"$F/.spillway-%s/script\" || exit 1\n", job->id);
-    put_words(job, end, &script);
-    buf_printf(&script,
+    put_state(remote, order, "soon", script);
+    buf_puts(script,
+             "test -n \"$P\" || "
+             "{ echo 'burst: end: receipt needs TaskProlog in slurm.conf' >&2; exit 1; }\n");
+    put_as(script, order->job);
+    buf_printf(script, "$AS test -x \"$F/.spillway-%s/script\" || exit 1\n", id);
+    put_words(order->job, order->end, script);
+    buf_printf(script,
                "timeout %d scontrol update job %s TimeLimit=1 2>/dev/null\n"
                "timeout %d scontrol release %s || exit $?\necho soon\n",
-               COMMAND_S, job->id, COMMAND_S, job->id);
-    if (remote_run(remote, buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return is_gone(err) ? 1 : -1;
-    return answer_of(&text);
+               COMMAND_S, id, COMMAND_S, id);
 }
 
-static int slurm_end(void *self, const struct home_job *job, const struct home_end *end,
-                     int64_t deadline_mono_ms, struct err *err)
+static int read_end(struct home_order *order, const struct home_part *part, struct err *err)
 {
-    struct remote *remote = remote_of(self);
-
-    if (ready(remote, deadline_mono_ms, err) < 0)
-        return -1;
-    return burst_of(remote)->receipt ? let_go(remote, job, end, deadline_mono_ms, err)
-                                     : cancel(remote, job, end, deadline_mono_ms, err);
+    (void)order;
+    (void)err;
+    return strcmp(part->text, "soon\n") == 0 ? 1 : strcmp(part->text, "let-go\n") == 0 ? 2 : 0;
 }
 
-/* Slurm keeps the code as wait(2) gives it.  The accounts hear of a job's end with a delay. */
-static int slurm_account(void *self, const struct home_job *job, const struct home_end *end,
-                         int64_t deadline_mono_ms, struct err *err)
+static void slurm_end(void *self, struct home_order *orders, size_t count, int64_t deadline_mono_ms)
 {
+    static const struct errand cancel = { put_cancel, read_end, 1 },
+                               let_go = { put_let_go, read_end, 1 };
     struct remote *remote = remote_of(self);
-    own_buf struct buf script = BUF_INIT(0), text = BUF_INIT(65536);
+    bool receipt = burst_of(remote)->receipt;
+    own_buf struct buf first = BUF_INIT(0);
 
-    if (burst_of(remote)->receipt)
-        return 0;
-    put_assign(&script, "W", end->words);
-    buf_printf(&script,
-               "timeout %d sacct -X -n -P -j %s -o State | grep -q '^CANCELLED' || "
-               "{ echo later; exit 0; }\n"
+    put_states(&first, orders, count);
+    if (receipt)
+        buf_printf(&first, "P=$(timeout %d scontrol show config | grep '^TaskProlog *= */')\n",
+                   COMMAND_S);
+    many(remote, receipt ? &let_go : &cancel, buf_text(&first), orders, count, deadline_mono_ms);
+}
+
+/* Slurm keeps the code as wait(2) gives it. */
+static void put_account(const struct remote *remote, const struct home_order *order,
+                        struct buf *script)
+{
+    const struct home_end *end = order->end;
+    const char *id = order->job->id;
+
+    (void)remote;
+    put_assign(script, "W", end->words);
+    buf_printf(script,
+               "printf '%%s\\n' \"$A\" | grep -q '^%s|CANCELLED' || { echo later; exit 0; }\n"
                "timeout %d sacctmgr -i -Q modify job where jobid=%s set DerivedExitCode=%d "
                "Comment=\"$W\" >&2 || exit $?\n",
-               COMMAND_S, job->id, COMMAND_S, job->id,
-               end->exit_code < 0 ? end->signal : end->exit_code << 8);
-    if (remote_run(remote, buf_text(&script), &text, deadline_mono_ms, err) < 0)
-        return -1;
-    return strcmp(buf_text(&text), "later\n") == 0 ? 1 : 0;
+               id, COMMAND_S, id, end->exit_code < 0 ? end->signal : end->exit_code << 8);
+}
+
+static int read_account(struct home_order *order, const struct home_part *part, struct err *err)
+{
+    (void)order;
+    (void)err;
+    return strcmp(part->text, "later\n") == 0 ? 1 : 0;
+}
+
+/* The accounts hear of a job's end with a delay. */
+static void slurm_account(void *self, struct home_order *orders, size_t count,
+                          int64_t deadline_mono_ms)
+{
+    static const struct errand errand = { put_account, read_account, -1 };
+    struct remote *remote = remote_of(self);
+    own_buf struct buf first = BUF_INIT(0);
+
+    if (burst_of(remote)->receipt)
+        return;
+    buf_printf(&first, "A=$(timeout %d sacct -X -n -P -o JobID,State -j ", COMMAND_S);
+    put_ids(&first, orders, count);
+    buf_puts(&first, ") || exit $?\n");
+    many(remote, &errand, buf_text(&first), orders, count, deadline_mono_ms);
 }
 
 const struct site_home slurm_home = {

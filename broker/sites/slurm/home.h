@@ -15,4 +15,15 @@ void home_detail_read(const char *line, struct home_job *job);
 /* "%j" and kin in the name of an output file, as sbatch(1) says; owned by the caller. */
 char *home_path_expand(const struct home_job *job, const char *path);
 
+/* What one of several scripts has left that ran in turn: what it printed, its status, its errors. */
+struct home_part {
+    char *text;
+    size_t length;
+    int status;
+    const char *errors; /* one line */
+};
+/* The next of them from *at, whose `left` bytes are cut; `mark` stands at the begin of the line that
+ * ends each.  false: there is none, or not all of it. */
+bool home_part_next(char **at, size_t *left, const char *mark, struct home_part *out);
+
 #endif

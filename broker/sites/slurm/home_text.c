@@ -251,3 +251,32 @@ char *home_path_expand(const struct home_job *job, const char *path)
     }
     return buf_take(&out);
 }
+
+/* ---- several scripts ---------------------------------------------------------------------------
+ */
+
+bool home_part_next(char **at, size_t *left, const char *mark, struct home_part *out)
+{
+    own_str char *begin = xasprintf("\n%s ", mark);
+    char *line = *left ? memmem(*at, *left, begin, strlen(begin)) : NULL;
+    char *end = line ? memchr(line + 1, '\n', *left - (size_t)(line + 1 - *at)) : NULL;
+    char *words, *blank;
+    int64_t status;
+
+    if (!end)
+        return false;
+    *end = *line = '\0';
+    words = line + strlen(begin);
+    *out = (struct home_part){ .text = *at, .length = (size_t)(line - *at), .errors = "" };
+    blank = strchr(words, ' ');
+    if (blank) {
+        *blank = '\0';
+        out->errors = blank + 1;
+    }
+    if (parse_i64(words, 0, 255, &status, NULL) < 0)
+        return false;
+    out->status = (int)status;
+    *left -= (size_t)(end + 1 - *at);
+    *at = end + 1;
+    return true;
+}

@@ -14,9 +14,10 @@ PATH=$OURS:$PATH
 cd "$AREA" || exit 1
 mkdir log
 
-# Twenty jobs: eight that make, eight that square, one that adds up, two behind it, and one that fails.
+# Ten jobs, each of which is a Snakemake of its own: three that make, three that square, one that adds up, two
+# behind it, and one that fails.
 cat >Snakefile <<'END'
-N = list(range(8))
+N = list(range(3))
 localrules: all
 rule all:
     input: "report.txt", "bad.txt"
@@ -52,11 +53,11 @@ status=$?
 is "the workflow fails, for one of its jobs does" $status 1
 like "Snakemake names that one" "$(cat "$T/said")" 'Error in rule bad'
 is "it names no other" "$(grep -c '^Error in rule' "$T/said")" 1
-is "all that does not depend on it is there" "$(cat report.txt)" "half of all squares: 70"
+is "all that does not depend on it is there" "$(cat report.txt)" "half of all squares: 2"
 nok "what the failed job left is taken away" 'test -e bad.txt'
-is "each job had an id and its cores" "$(grep -cE '^[0-9]+ 1$' ids.txt)" 8
-is "the broker has the same outcome" "$(sacct -nPX -a -o State | sort | uniq -c | tr -s ' \n' ' ')" " 19 COMPLETED 1 FAILED "
+is "each job had an id and its cores" "$(grep -cE '^[0-9]+ 1$' ids.txt)" 3
+is "the broker has the same outcome" "$(sacct -nPX -a -o State | sort | uniq -c | tr -s ' \n' ' ')" " 9 COMPLETED 1 FAILED "
 is "exit codes too" "$(sacct -nPX -a --name bad -o ExitCode)" "1:0"
-ok "each has its log in the caller's folder" 'test "$(ls log | wc -l)" = 20'
+ok "each has its log in the caller's folder" 'test "$(ls log | wc -l)" = 10'
 rm -rf "$AREA"
 done_testing

@@ -37,6 +37,7 @@ as_user "cd w && for i in \$(seq $JOBS_IN_ALL); do echo \$i >number.\$i
     sbatch --parsable -J n\$i -t 10 --mem=10 -o out.\$i run.\$i; done" >ids
 is "all are queued" "$(grep -c . ids)" "$JOBS_IN_ALL"
 
+commands=$(sessions_of command) transfers=$(sessions_of subsystem)
 broker_start --config conf.yaml
 killed_broker=0 killed_agent=0 killed_ssh=0
 kill_one() {
@@ -63,6 +64,7 @@ diag "killed: broker $killed_broker, agents $killed_agent, SSH sessions $killed_
 ok "of each some were killed" 'test $killed_broker -gt 0 && test $killed_agent -gt 0 && test $killed_ssh -gt 0'
 ok "all went, or came back" 'eventually 900 "test \"\$(spillway burst ls --json)\" = \"[]\" && ! squeue -h -t PD -u $LAB_USER -o %r | grep -q Held"' ||
     spillway burst ls | head -n 30
+diag "commands on the login node: $(($(sessions_of command) - commands)), connections of SFTP: $(($(sessions_of subsystem) - transfers))"
 # Those that were given back run here, now that there is room.
 scancel "$filler"
 ok "the queue at home empties" 'eventually 120 "test -z \"\$(squeue -h -u $LAB_USER -o %i)\""'

@@ -53,6 +53,11 @@ for row in json.load(sys.stdin):
         print(row[sys.argv[2]])' "$1" "$2"
 }
 
+# sessions_of KIND: how many sessions of SSH were begun so far, for a `command` or the `subsystem` of SFTP.
+sessions_of() {
+    grep -c "Starting session: $1" "$LAB/log/sshd"
+}
+
 as_user() {
     ssh -F "$LAB/ssh_config" login "$@"
 }
@@ -62,4 +67,4 @@ as_user() {
 test -z "$(squeue -h -u "$LAB_USER" -o %i)" || scancel -u "$LAB_USER"
 eventually 60 'test -z "$(squeue -h -u "$LAB_USER" -o %i)"' || skip_all "the cluster's queue does not empty"
 eventually 60 'test "$(sinfo -h -N -t idle -o %N | sort -u | grep -c .)" = 2' || skip_all "the nodes are not idle"
-rm -rf "$LAB/home/.spillway/workers"
+rm -rf "$LAB/home/.spillway/workers" "$LAB/home/.spillway/burst"

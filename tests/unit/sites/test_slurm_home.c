@@ -123,6 +123,40 @@ static void what_is_bound_to_its_cluster_is_known(void **state)
     }
 }
 
+/* ---- several scripts, one command */
+
+static void words_of_a_script_are_its_own(void **state)
+{
+    own_str char *text = xstrdup("one\n\nmark 0 \n\nmark 1 no such job\nthree\nmark 0");
+    size_t left = strlen(text);
+    struct home_part part;
+    char *at = text;
+
+    (void)state;
+    assert_true(home_part_next(&at, &left, "mark", &part));
+    assert_string_equal(part.text, "one\n");
+    assert_int_equal(part.length, 4);
+    assert_int_equal(part.status, 0);
+    assert_string_equal(part.errors, "");
+    assert_true(home_part_next(&at, &left, "mark", &part));
+    assert_string_equal(part.text, "");
+    assert_int_equal(part.status, 1);
+    assert_string_equal(part.errors, "no such job");
+    assert_false(home_part_next(&at, &left, "mark", &part)); /* its end is not whole */
+}
+
+static void a_status_that_is_none_ends_it(void **state)
+{
+    own_str char *text = xstrdup("one\nmark 256 \ntwo\nmark x\n");
+    size_t left = strlen(text), none = 0;
+    struct home_part part;
+    char *at = text, *nothing = NULL;
+
+    (void)state;
+    assert_false(home_part_next(&at, &left, "mark", &part));
+    assert_false(home_part_next(&nothing, &none, "mark", &part));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +164,8 @@ int main(void)
         cmocka_unit_test(only_what_waits_for_room_may_go),
         cmocka_unit_test(the_details_are_read),
         cmocka_unit_test(what_is_bound_to_its_cluster_is_known),
+        cmocka_unit_test(words_of_a_script_are_its_own),
+        cmocka_unit_test(a_status_that_is_none_ends_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

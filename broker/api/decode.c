@@ -142,7 +142,10 @@ static int unknown_state(const char *name, const char *word, struct err *err)
     if (near)
         return err_set(err, FAULT_INVALID, "%s: '%s' is no state: did you mean '%s'?", name, word,
                        near);
-    return err_set(err, FAULT_INVALID, "%s: '%s' is no state", name, word);
+    return err_set(err, FAULT_INVALID,
+                   "%s: '%s' is no state; states are held, pending, leased, running, unreachable, "
+                   "completing, succeeded, failed and cancelled",
+                   name, word);
 }
 
 int query_states(const struct query *query, const char *name, unsigned *out, struct err *err)

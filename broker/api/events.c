@@ -154,12 +154,19 @@ static int reply_page(struct request *request, struct events *events, struct err
 
 /* ---- what is asked for */
 
-static int wants_stream(struct request *request, bool *out, struct err *err)
+/* What Accept asks for; where it leaves that open, a place or a size asks for a page. */
+static int wants_stream(struct request *request, bool usual, bool *out, struct err *err)
 {
     const char *accept =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept");
 
-    *out = accept && strcasestr(accept, "text/event-stream");
+    if (accept && strcasestr(accept, "text/event-stream"))
+        *out = true;
+    else if (accept && strcasestr(accept, "application/json"))
+        *out = false;
+    else
+        *out =
+            usual && !query_get(&request->query, "after") && !query_get(&request->query, "limit");
     return query_bool(&request->query, "follow", out, err);
 }
 
@@ -184,7 +191,8 @@ static void free_page(struct events *events)
     free_events(&events->stream);
 }
 
-static int serve_events(struct request *request, int64_t job, struct err *err)
+/* `usual`: it is a stream unless a page is asked for. */
+static int serve_events(struct request *request, int64_t job, bool usual, struct err *err)
 {
     struct events *events = xcalloc(1, sizeof *events);
     bool stream = false;
@@ -200,7 +208,7 @@ static int serve_events(struct request *request, int64_t job, struct err *err)
         events->filter.projects = events->caller->projects;
     }
     request->fault_status = 400;
-    rc = wants_stream(request, &stream, err);
+    rc = wants_stream(request, usual, &stream, err);
     rc = rc < 0 ? rc : read_place(request, events, stream, err);
     if (rc == 0) {
         request->fault_status = 0;
@@ -224,7 +232,7 @@ int events_get(struct request *request, struct err *err)
     }
     if (job && request_job(request, job, &detail, &strings, err) < 0)
         return -1;
-    return serve_events(request, job, err);
+    return serve_events(request, job, true, err);
 }
 
 int job_events(struct request *request, struct err *err)
@@ -234,5 +242,5 @@ int job_events(struct request *request, struct err *err)
 
     if (request_target(request, &target, NULL, &strings, err) < 0)
         return -1;
-    return serve_events(request, target.job, err);
+    return serve_events(request, target.job, false, err);
 }

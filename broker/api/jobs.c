@@ -35,7 +35,7 @@ int request_submission(struct request *request, struct err *err)
     rc = submit_read(root, policy, request->caller, submit, &errors, err);
     policy_unref(policy);
     if (errors)
-        request_extra(request, "errors", errors);
+        request_errors(request, errors);
     return rc;
 }
 
@@ -91,8 +91,8 @@ static int never_runs(struct request *request, struct submit *submit, size_t num
 
     if (submit->anyway) {
         json_decref(sites);
-        submit_warn(submit, "job %zu ('%s') cannot run at any site as they are configured now",
-                    number, submit->rows[number].name);
+        submit_warn(submit, "'%s' cannot run at any site as they are configured now",
+                    submit->rows[number].name);
         return 0;
     }
     snprintf(field, sizeof field, "/jobs/%zu", number);
@@ -200,8 +200,7 @@ static void warn_of_schedules(struct submit *submit)
 {
     for (size_t i = 0; i < submit->count; i++)
         if (submit->jobs[i].spec.schedule)
-            submit_warn(submit,
-                        "job %zu ('%s') runs once, now; `spillway schedule add` makes it recur", i,
+            submit_warn(submit, "'%s' runs once, now; `spillway schedule add` makes it recur",
                         submit->rows[i].name);
 }
 

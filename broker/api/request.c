@@ -76,6 +76,14 @@ void request_field(struct request *request, const char *field)
     request_extra(request, "field", json_string(field));
 }
 
+void request_errors(struct request *request, json_t *errors)
+{
+    const json_t *first = json_array_get(errors, 0);
+
+    request_extra(request, "field", json_incref(json_object_get(first, "pointer")));
+    request_extra(request, "errors", errors);
+}
+
 json_t *request_json(struct request *request, struct err *err)
 {
     const struct buf *body = &request->body;

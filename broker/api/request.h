@@ -97,6 +97,9 @@ int request_bad(struct request *request, struct err *err, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 /* Names the field at fault, a JSON pointer or the name of a query parameter. */
 void request_field(struct request *request, const char *field);
+/* The faults of a description, as problem_errors() lists them; the first names the field.  Takes
+ * `errors`. */
+void request_errors(struct request *request, json_t *errors);
 /* A member of the problem document; `value` is taken. */
 void request_extra(struct request *request, const char *key, json_t *value);
 

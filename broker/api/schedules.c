@@ -293,7 +293,7 @@ static int put_all(struct request *request, struct submit *submit, struct err *e
     read_all(submit, &putting, errors);
     first = json_array_get(errors, 0);
     if (first) {
-        request_extra(request, "errors", json_incref(errors));
+        request_errors(request, json_incref(errors));
         return err_set(err, FAULT_INVALID, "%s: %s; nothing was added",
                        json_string_value(json_object_get(first, "pointer")),
                        json_string_value(json_object_get(first, "detail")));

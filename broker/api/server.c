@@ -230,6 +230,7 @@ static enum MHD_Result add_parameter(void *cls, enum MHD_ValueKind kind, const c
     if (adding->rc == 0)
         return MHD_YES;
     request->fault_status = 400;
+    request_field(request, name);
     return MHD_NO;
 }
 
@@ -373,6 +374,19 @@ static int begin(struct request *request, const char *method, const char *url, s
 
 /* ---- it ends */
 
+/* A parameter whose value was refused: the words begin with its name. */
+static void name_parameter(struct request *request, const struct err *err)
+{
+    const char *const *known = request->route ? request->route->query : NULL;
+    size_t length = strcspn(err->text, ":");
+
+    if (json_object_get(request->extra, "field"))
+        return;
+    for (; known && *known; known++)
+        if (strlen(*known) == length && memcmp(*known, err->text, length) == 0)
+            request_field(request, *known);
+}
+
 void server_fault(struct request *request, const struct err *err)
 {
     bool known = request->caller && (request->caller->role != ROLE_NONE || request->caller->worker);
@@ -387,6 +401,8 @@ void server_fault(struct request *request, const struct err *err)
     request->reply.response = NULL;
     request->reply.body.cap = 0;
     buf_clear(&request->reply.body);
+    if (status == 400)
+        name_parameter(request, err);
     problem_write(&request->reply.body, err, status, request->extra);
     if (status == 401)
         reply_header(request, "WWW-Authenticate", "Bearer realm=\"spillway\"");

@@ -75,27 +75,17 @@ static void read_job(struct submit *submit, const json_t *document, size_t numbe
 
 /* ---- the whole */
 
-static int read_frame(struct submit *submit, const json_t **list, struct err *err)
+static int unknown_key(const char *key, const char *const *keys, struct err *err)
 {
-    static const char *const keys[] = { "jobs", "dry_run", "anyway", NULL };
-    const char *key;
-    json_t *value;
+    const char *near = nearest_word(key, keys);
 
-    json_object_foreach(submit->root, key, value)
-    {
-        const char *near = nearest_word(key, keys);
-        size_t i = 0;
+    return near ? err_set(err, FAULT_INVALID, "unknown key '%.40s': did you mean '%s'?", key, near)
+                : err_set(err, FAULT_INVALID, "unknown key '%.40s'", key);
+}
 
-        while (keys[i] && strcmp(keys[i], key) != 0)
-            i++;
-        if (!keys[i])
-            return near ? err_set(err, FAULT_INVALID, "unknown key '%.40s': did you mean '%s'?",
-                                  key, near)
-                        : err_set(err, FAULT_INVALID, "unknown key '%.40s'", key);
-    }
-    if (json_opt_array(submit->root, "jobs", list, err) < 0 ||
-        json_opt_bool(submit->root, "dry_run", &submit->dry_run, err) < 0 ||
-        json_opt_bool(submit->root, "anyway", &submit->anyway, err) < 0)
+static int read_list(struct submit *submit, const json_t **list, struct err *err)
+{
+    if (json_opt_array(submit->root, "jobs", list, err) < 0)
         return -1;
     submit->count = json_array_size(*list);
     if (submit->count == 0)
@@ -103,6 +93,31 @@ static int read_frame(struct submit *submit, const json_t **list, struct err *er
     if (submit->count > SUBMIT_JOBS_MOST)
         return err_set(err, FAULT_INVALID, "jobs: at most %d in one request", SUBMIT_JOBS_MOST);
     return 0;
+}
+
+/* *at is the key that a fault is about. */
+static int read_frame(struct submit *submit, const json_t **list, const char **at, struct err *err)
+{
+    static const char *const keys[] = { "jobs", "dry_run", "anyway", NULL };
+    json_t *value;
+
+    json_object_foreach(submit->root, *at, value)
+    {
+        size_t i = 0;
+
+        while (keys[i] && strcmp(keys[i], *at) != 0)
+            i++;
+        if (!keys[i])
+            return unknown_key(*at, keys, err);
+    }
+    *at = "dry_run";
+    if (json_opt_bool(submit->root, *at, &submit->dry_run, err) < 0)
+        return -1;
+    *at = "anyway";
+    if (json_opt_bool(submit->root, *at, &submit->anyway, err) < 0)
+        return -1;
+    *at = "jobs";
+    return read_list(submit, list, err);
 }
 
 static int tell_errors(const json_t *errors, struct err *err)
@@ -124,11 +139,15 @@ int submit_read(json_t *root, const struct policy *policy, const struct caller *
 {
     own_json json_t *found = json_array();
     const json_t *list = NULL;
+    const char *at = NULL;
 
     *out = (struct submit){ .root = root, .user = xstrdup(caller->user) };
     out->default_project = xstrdup(policy_project(policy, caller));
-    if (read_frame(out, &list, err) < 0)
+    if (read_frame(out, &list, &at, err) < 0) {
+        *errors =
+            json_pack("[{s:o, s:s}]", "pointer", json_sprintf("/%s", at), "detail", err->text);
         return -1;
+    }
     out->jobs = xcalloc(out->count, sizeof *out->jobs);
     out->rows = xcalloc(out->count, sizeof *out->rows);
     for (size_t i = 0; i < out->count && json_array_size(found) < SUBMIT_ERRORS_MOST; i++)

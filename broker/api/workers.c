@@ -109,7 +109,8 @@ int api_worker_show(struct request *request, struct err *err)
     if (rc == 0)
         rc = put_worker(&listing, &row);
     else if (rc > 0)
-        rc = err_set(err, FAULT_NOT_FOUND, "no worker '%s'; see /v1/workers", request->params[0]);
+        rc = err_set(err, FAULT_NOT_FOUND, "no worker '%s'; `spillway workers` lists them",
+                     request->params[0]);
     glances_free(&listing.glances);
     return rc < 0 ? -1 : reply_body(request, 200, NULL);
 }

@@ -50,7 +50,7 @@ as "$eve" GET '/v1/jobs?all=1' >/dev/null
 is "eve's list is empty" "$(json tasks <answer)" "[]"
 as "$eve" GET "/v1/jobs?all=1&user=alice" >/dev/null
 is "asking for alice's does not help" "$(json tasks <answer)" "[]"
-as "$eve" GET '/v1/events' >/dev/null
+as "$eve" GET '/v1/events?limit=1000' >/dev/null
 unlike "nor do the events tell" "$(cat answer)" '"job":[0-9]'
 is "nor the events of the job" "$(as "$eve" GET "/v1/events?job=$id")" 404
 is "a job cannot wait for hers" \

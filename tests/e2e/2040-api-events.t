@@ -38,6 +38,15 @@ submit -- true >/dev/null
 $follow $((3 * SLOWER)) -H "Last-Event-ID: $(ids more | tail -n 1)" >fourth
 ok "nor is anything missed over a restart" 'grep -q "event: job.submitted" fourth'
 
+type_of() { # type_of PATH [OPTION...]: what is served there
+    type_path=$1
+    shift
+    curl -s -N --max-time $((2 * SLOWER)) --unix-socket "$SOCKET" -o /dev/null -w '%{content_type}' "$@" "http://spillway$type_path"
+}
+is "without a word on it, the events are a stream" "$(type_of /v1/events)" text/event-stream
+is "a page for who asks for JSON" "$(type_of /v1/events -H Accept:application/json)" application/json
+is "or for a page" "$(type_of '/v1/events?limit=3')" application/json
+
 first=$("$LIB/api" GET '/v1/events?limit=3')
 is "pages have the size that was asked for" "$(echo "$first" | json 'events.*.id' | wc -l)" 3
 cursor=$(echo "$first" | json cursor)

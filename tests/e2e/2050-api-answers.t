@@ -35,7 +35,7 @@ GET /v1/jobs/$id/attempts /v1/jobs/{id}/attempts
 GET /v1/jobs/$bad/attempts /v1/jobs/{id}/attempts
 GET /v1/jobs/$id/outputs /v1/jobs/{id}/outputs
 GET /v1/jobs/$id/events /v1/jobs/{id}/events
-GET /v1/events /v1/events
+GET /v1/events?limit=1000 /v1/events
 GET /v1/sites /v1/sites
 GET /v1/sites/local /v1/sites/{name}
 GET /v1/sites/nowhere /v1/sites/{name}

@@ -46,6 +46,23 @@ static void jobs_are_queued_listed_and_changed(void **state)
     assert_int_equal(get(w, "/v1/jobs/1.3"), 404);
 }
 
+static void faults_name_their_field(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(post(w, "/v1/jobs", "{\"jobs\":[{\"command\":[\"true\"],\"nmae\":\"x\"}]}"),
+                     422);
+    assert_string_equal(field(w, "field"), "/jobs/0/nmae");
+    assert_int_equal(post(w, "/v1/jobs", "{\"job\":[]}"), 422);
+    assert_string_equal(field(w, "field"), "/job");
+    assert_int_equal(post(w, "/v1/jobs", "{}"), 422);
+    assert_string_equal(field(w, "field"), "/jobs");
+    assert_int_equal(get(w, "/v1/jobs?limit=many"), 400);
+    assert_string_equal(field(w, "field"), "limit");
+    assert_int_equal(get(w, "/v1/jobs?lmit=1"), 400);
+    assert_string_equal(field(w, "field"), "lmit");
+}
+
 static void what_can_never_run_is_refused(void **state)
 {
     struct world *w = *state;
@@ -165,7 +182,7 @@ static void a_user_sees_her_own_and_her_projects(void **state)
     assert_int_equal(get_as(w, bob, "/v1/jobs/1/logs/stdout"), 404);
     assert_int_equal(get_as(w, bob, "/v1/jobs/1/outputs"), 404);
     assert_int_equal(get_as(w, bob, "/v1/jobs/1/outputs/a"), 404);
-    assert_int_equal(get_as(w, bob, "/v1/events"), 200);
+    assert_int_equal(get_as(w, bob, "/v1/events?limit=1000"), 200);
     for (size_t i = 0; i < json_array_size(json_object_get(w->json, "events")); i++)
         assert_int_not_equal(json_integer_value(json_object_get(
                                  json_array_get(json_object_get(w->json, "events"), i), "job")),
@@ -472,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_answers_before_anyone_is_known),
         TEST(jobs_are_queued_listed_and_changed),
+        TEST(faults_name_their_field),
         TEST(what_can_never_run_is_refused),
         TEST(a_key_makes_it_safe_to_repeat),
         TEST(open_tasks_are_bounded),

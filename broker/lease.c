@@ -18,7 +18,7 @@ struct leases {
     struct leases_options options;
     int64_t job; /* whose description is kept; 0: none */
     struct job_spec spec;
-    struct buf user;
+    struct buf user, project;
 };
 
 struct leases *leases_new(struct store *store, const struct leases_options *options)
@@ -36,6 +36,7 @@ void leases_free(struct leases *leases)
         return;
     job_spec_free(&leases->spec);
     buf_free(&leases->user);
+    buf_free(&leases->project);
     free(leases);
 }
 
@@ -52,7 +53,8 @@ static int read_spec(struct leases *leases, int64_t job, struct err *err)
     job_spec_free(&leases->spec);
     memset(&leases->spec, 0, sizeof leases->spec);
     buf_clear(&leases->user);
-    rc = store_spec(leases->store, job, &text, &leases->user, err);
+    buf_clear(&leases->project);
+    rc = store_spec(leases->store, job, &text, &leases->user, &leases->project, err);
     if (rc == 1)
         return err_set(err, FAULT_NOT_FOUND, "job %lld has no record", (long long)job);
     if (rc < 0 || !(document = json_parse(buf_text(&text), text.length, err)))
@@ -306,7 +308,7 @@ static void put_head(struct leases *leases, const struct lease *lease, const str
     buf_puts(out, "\",\"name\":");
     buf_put_json(out, spec->name);
     buf_puts(out, ",\"project\":");
-    buf_put_json(out, spec->project ? spec->project : "");
+    buf_put_json(out, buf_text(&leases->project));
     buf_puts(out, ",\"user\":");
     buf_put_json(out, buf_text(&leases->user));
     if (spec->script) {

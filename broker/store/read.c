@@ -11,8 +11,8 @@ static const char GET_JOB[] =
     "SELECT " JOB_COLUMNS ", j.rest_detail, j.rest_finished, "
     "coalesce(j.spec, (SELECT s.spec FROM specs s WHERE s.job = j.id)) FROM jobs j WHERE j.id = ?";
 static const char GET_SPEC[] =
-    "SELECT coalesce(j.spec, (SELECT s.spec FROM specs s WHERE s.job = j.id)), j.user "
-    "FROM jobs j WHERE j.id = ?";
+    "SELECT coalesce(j.spec, (SELECT s.spec FROM specs s WHERE s.job = j.id)), j.user, "
+    "j.project FROM jobs j WHERE j.id = ?";
 static const char COUNT_OPEN[] = "SELECT state, count(*) FROM tasks WHERE job = ? AND state < 6 "
                                  "GROUP BY state";
 #define ATTEMPT_COLUMNS                                                                         \
@@ -119,7 +119,7 @@ int store_job(struct store *store, int64_t id, struct job_detail *out, struct bu
 }
 
 int store_spec(struct store *store, int64_t job, struct buf *spec, struct buf *user,
-               struct err *err)
+               struct buf *project, struct err *err)
 {
     own_reader struct reader reader = { store, reader_take(store, err) };
     own_stmt sqlite3_stmt *stmt = NULL;
@@ -131,7 +131,8 @@ int store_spec(struct store *store, int64_t job, struct buf *spec, struct buf *u
     rc = db_step(reader.db, stmt, err);
     if (rc <= 0)
         return rc < 0 ? -1 : 1;
-    if (buf_puts(spec, col_text(stmt, 0)) < 0 || buf_puts(user, col_text(stmt, 1)) < 0)
+    if (buf_puts(spec, col_text(stmt, 0)) < 0 || buf_puts(user, col_text(stmt, 1)) < 0 ||
+        buf_puts(project, col_text(stmt, 2)) < 0)
         return err_set(err, FAULT_INVALID, "a description is larger than the caller has room for");
     return 0;
 }

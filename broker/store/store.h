@@ -328,10 +328,10 @@ int store_job(struct store *store, int64_t id, struct job_detail *out, struct bu
 /* One task, with or without a row.  1: no such task. */
 int store_task(struct store *store, struct target target, struct task_row *out, struct buf *strings,
                struct err *err);
-/* The description alone, as submitted, with the job's user: the light read that a lease needs.  1:
- * no such job. */
+/* The description alone, as submitted, with the job's user and project: the light read that a lease
+ * needs.  1: no such job. */
 int store_spec(struct store *store, int64_t job, struct buf *spec, struct buf *user,
-               struct err *err);
+               struct buf *project, struct err *err);
 typedef bool store_dependency_each(void *arg, const struct dependency_row *row);
 int store_dependencies(struct store *store, int64_t job, store_dependency_each *each, void *arg,
                        struct err *err);

@@ -19,6 +19,8 @@ ok "started is not before submitted, finished not before started" '
     test "$(field "$id" submitted)" \< "$(field "$id" finished)" &&
     ! test "$(field "$id" started)" \> "$(field "$id" finished)"'
 
+is "it knows who it counts for" "$(spillway run -- sh -c 'echo "$SPILLWAY_PROJECT"')" "$(field "$id" project)"
+
 id=$(submit -- sh -c 'exit 7')
 ok "a job that fails" 'wait_state "$id" failed'
 is "is told by its exit code" "$(field "$id" exit_code)" 7

@@ -157,7 +157,8 @@ static void a_large_description_comes_back_whole(void **state)
 {
     struct fixture *f = *state;
     own_mem char *spec = xmalloc(100001);
-    own_buf struct buf back = BUF_INIT(0), user = BUF_INIT(0), strings = BUF_INIT(0);
+    own_buf struct buf back = BUF_INIT(0), user = BUF_INIT(0), project = BUF_INIT(0);
+    own_buf struct buf strings = BUF_INIT(0);
     struct new_job job = plain_job("large");
     struct job_detail detail;
     int64_t id;
@@ -166,12 +167,13 @@ static void a_large_description_comes_back_whole(void **state)
     spec[100000] = '\0';
     job.spec = spec;
     id = submit(f, job);
-    assert_int_equal(store_spec(f->store, id, &back, &user, &f->err), 0);
+    assert_int_equal(store_spec(f->store, id, &back, &user, &project, &f->err), 0);
     assert_string_equal(buf_text(&back), spec);
     assert_string_equal(buf_text(&user), "ada");
+    assert_string_equal(buf_text(&project), job.project);
     assert_int_equal(store_job(f->store, id, &detail, &strings, &f->err), 0);
     assert_string_equal(detail.spec, spec);
-    assert_int_equal(store_spec(f->store, id + 1, &back, &user, &f->err), 1);
+    assert_int_equal(store_spec(f->store, id + 1, &back, &user, &project, &f->err), 1);
 }
 
 static void an_array_has_at_least_one_task(void **state)

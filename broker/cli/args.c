@@ -164,21 +164,24 @@ static int take_word(struct parser *parser, const struct command *const *command
     return 1;
 }
 
-static int check_words(const struct args *args, struct err *err)
+static int check_words(const struct command *const *commands, const struct args *args,
+                       struct err *err)
 {
     const struct command *command = args->command;
+    own_buf struct buf name = BUF_INIT(0);
 
     if (!command)
         return 0;
+    command_full_name(commands, command, &name);
     if (args->rest && !command->takes_rest && args->rest[0])
-        return err_set(err, FAULT_INVALID, "'%s' takes nothing behind '--'", command->name);
+        return err_set(err, FAULT_INVALID, "'%s' takes nothing behind '--'", buf_text(&name));
     if (!args->rest && (int)args->word_count < command->words_least)
         return err_set(err, FAULT_INVALID, "too few arguments; usage: spillway %s %s",
-                       command->name, command->synopsis);
+                       buf_text(&name), command->synopsis);
     if (command->words_most >= 0 && (int)args->word_count > command->words_most)
         return err_set(err, FAULT_INVALID,
                        "'%.60s' is one argument too many; usage: spillway %s %s",
-                       args->words[command->words_most], command->name, command->synopsis);
+                       args->words[command->words_most], buf_text(&name), command->synopsis);
     return 0;
 }
 
@@ -215,7 +218,7 @@ int args_parse(const struct command *const *commands, const struct option *globa
         return -1;
     if (args_has(out, "help"))
         return 0;
-    return check_words(out, err);
+    return check_words(commands, out, err);
 }
 
 void args_free(struct args *args)

@@ -110,6 +110,7 @@ const struct command command_release = {
     .name = "release",
     .help = "let held jobs start",
     .synopsis = "ID...",
+    .text = "Lets jobs and tasks that were held, at their submission or by `spillway hold`, start.",
     .example = "spillway release 12",
     .exits = EXITS,
     .words = COMPLETES_JOB,

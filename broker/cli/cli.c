@@ -110,6 +110,40 @@ void print_json_line(const json_t *value)
     fflush(stdout);
 }
 
+static bool is_nested(const json_t *value)
+{
+    return json_is_object(value) ||
+           (json_is_array(value) && json_is_object(json_array_get(value, 0)));
+}
+
+static bool is_empty(const json_t *value)
+{
+    return json_is_null(value) || (json_is_array(value) && !json_array_size(value));
+}
+
+static void put_plain(struct buf *out, const json_t *value)
+{
+    own_str char *text = json_is_string(value) ? xstrdup(json_string_value(value))
+                                               : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    buf_puts(out, text);
+}
+
+/* "arch x86_64, cpus 2" */
+static void put_pairs(struct buf *out, const json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)object, key, value)
+    {
+        if (is_nested(value) || is_empty(value))
+            continue;
+        buf_printf(out, "%s%s ", out->length ? ", " : "", key);
+        put_plain(out, value);
+    }
+}
+
 void print_object(const json_t *object)
 {
     const char *key;
@@ -117,15 +151,15 @@ void print_object(const json_t *object)
 
     json_object_foreach((json_t *)object, key, value)
     {
-        own_str char *text = json_is_string(value)
-                                 ? xstrdup(json_string_value(value))
-                                 : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        own_str char *safe = safe_text(text), *name = safe_text(key);
+        own_buf struct buf text = BUF_INIT(0);
+        own_str char *safe = NULL, *name = safe_text(key);
 
-        bool empty = json_is_null(value) || (json_is_array(value) && !json_array_size(value)) ||
-                     (json_is_object(value) && !json_object_size(value));
-
-        if (!empty && !(json_is_array(value) && json_is_object(json_array_get(value, 0))))
+        if (json_is_object(value))
+            put_pairs(&text, value);
+        else if (!is_nested(value) && !is_empty(value))
+            put_plain(&text, value);
+        safe = safe_text(buf_text(&text));
+        if (*safe)
             printf("%-12s %s\n", name, safe);
     }
 }

@@ -57,7 +57,8 @@ int cli_post(struct cli *cli, const char *path, const json_t *body, json_t **out
 /* One JSON document on standard output, indented; or on one line, at once. */
 void print_json(const json_t *value);
 void print_json_line(const json_t *value);
-/* An object for people, key by key; lists of objects are left to the caller. */
+/* An object for people, key by key, of an object in it its plain values; what is nested deeper is
+ * left to the caller. */
 void print_object(const json_t *object);
 /* A warning on standard error, fit for a terminal. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

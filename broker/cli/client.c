@@ -196,7 +196,10 @@ static int transport_fault(const struct client *client, CURLcode code, long os_e
         return err_set(err, FAULT_INVALID, "the answer is larger than %d MiB; ask for less",
                        CLIENT_BODY_MOST / 1048576);
     default:
-        return err_set(err, FAULT_UNAVAILABLE, "the connection to the broker was lost (%s)", what);
+        return err_set(err, FAULT_UNAVAILABLE, "the connection to the broker was lost (%s)%s", what,
+                       client->endpoint.socket || client->endpoint.tls
+                           ? ""
+                           : "; does it want https:// and not http://?");
     }
 }
 

@@ -207,7 +207,12 @@ static int read_files(const struct args *args, struct drafts *out, struct err *e
         own_buf struct buf text = BUF_INIT(YAML_BYTES_MOST);
 
         if (read_source(args->words[i], &text, err) < 0)
-            return -1;
+            return err->fault != FAULT_NOT_FOUND
+                       ? -1
+                       : err_set(err, FAULT_NOT_FOUND,
+                                 "%s: there is no such file (a command goes behind '--':  "
+                                 "spillway %s -- %s)",
+                                 args->words[i], args->command->name, args->words[i]);
         if (strncmp(buf_text(&text), "#!", 2) == 0 && i == 0)
             return read_script(args, args->words[0], &text, out, err);
         if (args->rest)

@@ -44,6 +44,7 @@ struct outlet {
     int64_t offset;
     struct buf held; /* with --json: the start of a character */
     int64_t attempt;
+    size_t *listed; /* with --json: how many objects the one list has; NULL: a line each */
 };
 
 static void outlet_init(struct outlet *outlet, struct cli *cli, int stream, bool apart)
@@ -82,6 +83,13 @@ static size_t whole_characters(const char *data, size_t length)
     return length;
 }
 
+static void print_in_list(struct outlet *outlet, const json_t *object)
+{
+    own_str char *text = json_dumps(object, JSON_COMPACT);
+
+    printf("%s%s", (*outlet->listed)++ ? ",\n" : "[", text);
+}
+
 static void put_json(struct outlet *outlet, const char *data, size_t length, bool last)
 {
     own_json json_t *object = NULL;
@@ -95,7 +103,10 @@ static void put_json(struct outlet *outlet, const char *data, size_t length, boo
     if (whole == 0)
         return;
     object = log_object(outlet, start, whole);
-    print_json_line(object);
+    if (outlet->listed)
+        print_in_list(outlet, object);
+    else
+        print_json_line(object);
     buf_drop_front(&outlet->held, whole);
 }
 
@@ -141,32 +152,65 @@ static void log_path(struct buf *path, const struct log_view *view, int stream, 
         buf_printf(path, "%cnode=%" PRId64, attempt > 0 ? '&' : '?', view->node);
 }
 
-int logs_print(struct cli *cli, const struct log_view *view, struct err *err)
+/* What there is of one stream; *size: how much that was. */
+static int print_stream(struct cli *cli, const struct log_view *view, int stream, size_t *listed,
+                        int64_t *size, struct err *err)
+{
+    own_reply struct reply reply = REPLY_INIT;
+    own_buf struct buf path = BUF_INIT(0);
+    struct outlet outlet;
+    struct call call = { .sink = sink_log, .arg = &outlet };
+    int rc;
+
+    outlet_init(&outlet, cli, stream, view->apart);
+    outlet.listed = listed;
+    log_path(&path, view, stream, view->attempt);
+    call.path = buf_text(&path);
+    rc = client_call(cli->client, &call, &reply, err);
+    if (rc == 0 && cli->json)
+        put_json(&outlet, "", 0, true);
+    buf_free(&outlet.held);
+    if (rc < 0)
+        return err_wrap(err, "%s", view->id);
+    fflush(outlet.file);
+    tell_cut(view->id, stream_names[stream], reply.log_cut);
+    *size += outlet.offset;
+    return 0;
+}
+
+/* Nothing was written: perhaps because nothing has run. */
+static int tell_waiting(struct cli *cli, const struct log_view *view, struct err *err)
+{
+    own_json json_t *task = NULL;
+
+    if (cli_get(cli, &task, err, "/v1/jobs/%s", view->id) < 0)
+        return -1;
+    if (field_int(task, "attempt") > 0)
+        return 0;
+    if (task_ended(task))
+        warn("%s never ran; it is %s", view->id, field_text(task, "state"));
+    else
+        warn("%s has not started; it is %s (`spillway logs -f %s` waits)", view->id,
+             field_text(task, "state"), view->id);
+    return 0;
+}
+
+/* All there is now. */
+static int logs_print(struct cli *cli, const struct log_view *view, struct err *err)
 {
     struct client *client;
+    size_t listed = 0;
+    int64_t size = 0;
+    int rc = 0;
 
     if (cli_client(cli, &client, err) < 0)
         return -1;
-    for (int stream = 0; stream < 2; stream++) {
-        own_reply struct reply reply = REPLY_INIT;
-        own_buf struct buf path = BUF_INIT(0);
-        struct outlet outlet;
-        struct call call = { .sink = sink_log, .arg = &outlet };
-
-        if (!view->wanted[stream])
-            continue;
-        outlet_init(&outlet, cli, stream, view->apart);
-        log_path(&path, view, stream, view->attempt);
-        call.path = buf_text(&path);
-        if (client_call(client, &call, &reply, err) < 0)
-            return err_wrap(err, "%s", view->id);
-        if (cli->json)
-            put_json(&outlet, "", 0, true);
-        buf_free(&outlet.held);
-        fflush(outlet.file);
-        tell_cut(view->id, stream_names[stream], reply.log_cut);
-    }
-    return 0;
+    for (int stream = 0; rc == 0 && stream < 2; stream++)
+        if (view->wanted[stream])
+            rc = print_stream(cli, view, stream, &listed, &size, err);
+    if (cli->json && (rc == 0 || listed))
+        puts(listed ? "]" : "[]");
+    return rc < 0 || size ? rc : tell_waiting(cli, view, err);
 }
 
 /* ---- as it comes -------------------------------------------------------------------------------
@@ -404,7 +448,8 @@ const struct command command_logs = {
         "Prints what a task wrote to standard output, then what it wrote to standard error; with "
         "-f both as they come, through retries and restarts of the broker.  Into a pipe or a file "
         "every byte is passed on as it is; on a terminal, control sequences other than colours "
-        "are not.\n\nWith --json, one object a line: stream, offset, and text (or base64).",
+        "are not.\n\nWith --json, a list of objects: stream, offset, and text (or base64); with "
+        "-f, one a line.",
     .options = options,
     .example = "spillway logs -f 12.7\n"
                "spillway logs --stdout 12 > result.txt",

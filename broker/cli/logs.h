@@ -22,8 +22,6 @@ struct log_view {
     int (*on_interrupt)(struct cli *cli, const char *id, struct err *err);
 };
 
-/* All there is now. */
-int logs_print(struct cli *cli, const struct log_view *view, struct err *err);
 /* Until the task has ended (or that attempt).  1: interrupted. */
 int logs_follow(struct cli *cli, const struct log_view *view, struct err *err);
 

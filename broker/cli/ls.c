@@ -190,6 +190,24 @@ static void print_tasks(struct cli *cli, const json_t *tasks)
     table_print(table, &cli->term);
 }
 
+/* Nothing to list.  A job that was asked for by its id is there, or that is a mistake. */
+static int tell_nothing(struct cli *cli, const struct args *args, struct err *err)
+{
+    own_json json_t *job = NULL;
+
+    if (args->word_count) {
+        if (cli_get(cli, &job, err, "/v1/jobs/%s", args->words[0]) < 0)
+            return err_wrap(err, "%s", args->words[0]);
+        if (task_ended(job) && !args_has(args, "all"))
+            warn("%s has ended: %s; --all shows it", args->words[0], field_text(job, "state"));
+    } else if (cli->term.err_is_tty && !cli->json) {
+        fputs(args_has(args, "all") ? "No jobs.\n"
+                                    : "No unfinished jobs (--all shows ended ones).\n",
+              stderr);
+    }
+    return 0;
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     static const char *const keys[] = { "state", "name", "project", "user" };
@@ -219,14 +237,12 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         return -1;
     if (listing.newest_first)
         turn(tasks);
+    if (json_array_size(tasks) == 0 && tell_nothing(cli, args, err) < 0)
+        return -1;
     if (cli->json)
         print_json(tasks);
     else if (json_array_size(tasks))
         print_tasks(cli, tasks);
-    else if (cli->term.err_is_tty)
-        fputs(args_has(args, "all") ? "No jobs.\n"
-                                    : "No unfinished jobs (--all shows ended ones).\n",
-              stderr);
     if (more)
         say_more(args, listing.newest_first);
     return EXIT_OK;
@@ -243,6 +259,7 @@ const struct command command_ls = {
     .options = options,
     .example = "spillway ls --state running,pending --limit 50\n"
                "spillway ls --all --json | jq -r '.[] | select(.state == \"failed\") | .id'",
+    .exits = "0 done, 2 wrong use, 3 no such job; others: see `spillway help`",
     .words = COMPLETES_JOB,
     .words_most = 1,
     .run = run,

@@ -98,7 +98,7 @@ int usage_fault(const struct args *args, const struct err *err)
     return EXIT_USAGE;
 }
 
-static int print_help(const struct command *command)
+static int print_help(const struct command *command, FILE *file)
 {
     own_buf struct buf text = BUF_INIT(0);
 
@@ -106,7 +106,7 @@ static int print_help(const struct command *command)
         help_command(commands, command, global_options, &text);
     else
         help_overview(commands, global_options, &text);
-    fputs(buf_text(&text), stdout);
+    fputs(buf_text(&text), file);
     return EXIT_OK;
 }
 
@@ -125,13 +125,13 @@ static int run_command(struct cli *cli, const struct args *args)
 static int start(struct cli *cli, const struct args *args)
 {
     if (args_has(args, "help"))
-        return print_help(args->command);
+        return print_help(args->command, stdout);
     if (args_has(args, "version") && !args->command) {
         printf("spillway %s\n", SPILLWAY_VERSION);
         return EXIT_OK;
     }
     if (!args->command) {
-        fputs("spillway: which command?  See `spillway help`.\n", stderr);
+        print_help(NULL, stderr);
         return EXIT_USAGE;
     }
     if (!args->command->run)
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
     code = args_parse(commands, global_options, argv + 1, &args, &err);
     term_init(&cli.term, args_has(&args, "no-color"));
     if (code < 0)
-        code = args_has(&args, "help") && args.command ? print_help(args.command)
+        code = args_has(&args, "help") && args.command ? print_help(args.command, stdout)
                                                        : usage_fault(&args, &err);
     else
         code = start(&cli, &args);

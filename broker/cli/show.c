@@ -53,7 +53,7 @@ static void print_state(const json_t *task)
     own_buf struct buf text = BUF_INIT(0);
 
     buf_puts(&text, field_text(task, "state"));
-    if (*reason)
+    if (*reason && strcmp(reason, field_text(task, "state")) != 0)
         buf_printf(&text, ": %s", reason);
     line("state", buf_text(&text));
     line("why", field_text(task, "detail"));

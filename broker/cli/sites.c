@@ -217,26 +217,11 @@ static void print_learned(struct cli *cli, json_t *learned)
 
 static void print_site(struct cli *cli, const json_t *site)
 {
-    if (cli->json) {
-        print_json(site);
-        return;
-    }
     print_object(site);
     print_quotas(cli, json_object_get(site, "quota"));
     print_shapes(cli, json_object_get(site, "shapes"));
     print_images(cli, json_object_get(json_object_get(site, "more"), "images"));
     print_learned(cli, json_object_get(site, "learned"));
-}
-
-static int run_show(struct cli *cli, const struct args *args, struct err *err)
-{
-    own_json json_t *answer = NULL;
-
-    if (name_check(args->words[0], err) < 0 ||
-        cli_get(cli, &answer, err, "/v1/sites/%s", args->words[0]) < 0)
-        return -1;
-    print_site(cli, answer);
-    return EXIT_OK;
 }
 
 static int call(struct cli *cli, const char *name, const char *verb, const json_t *body,
@@ -250,6 +235,78 @@ static int call(struct cli *cli, const char *name, const char *verb, const json_
     return cli_post(cli, path, body, answer, err) < 0 ? err_wrap(err, "%s", name) : 0;
 }
 
+/* One site's answer, put behind the others; `verb` NULL: all that is known of it. */
+static int ask_one(struct cli *cli, const char *name, const char *verb, const json_t *body,
+                   json_t *answers, struct err *err)
+{
+    json_t *answer = NULL;
+
+    if (verb ? call(cli, name, verb, body, &answer, err) < 0
+             : name_check(name, err) < 0 || cli_get(cli, &answer, err, "/v1/sites/%s", name) < 0)
+        return -1;
+    json_array_append_new(answers, answer);
+    return 0;
+}
+
+/* The site that is named, or each there is.  All are asked, also when one is in trouble; the last
+ * fault counts. */
+static int ask(struct cli *cli, const struct args *args, const char *verb, const json_t *body,
+               json_t *answers, struct err *err)
+{
+    own_json json_t *all = NULL;
+    json_t *site;
+    size_t i;
+    int rc = 0;
+
+    if (args->word_count)
+        return ask_one(cli, args->words[0], verb, body, answers, err);
+    if (cli_get(cli, &all, err, "/v1/sites") < 0)
+        return -1;
+    json_array_foreach(json_object_get(all, "sites"), i, site)
+    {
+        if (rc < 0)
+            warn("%s", err->text);
+        rc = ask_one(cli, field_text(site, "name"), verb, body, answers, err) < 0 ? -1 : rc;
+    }
+    return rc;
+}
+
+/* One object for the site that was named, a list for all. */
+static void print_answers(const struct args *args, const json_t *answers)
+{
+    const json_t *one = json_array_get(answers, 0);
+
+    if (!args->word_count)
+        print_json(answers);
+    else if (one)
+        print_json(one);
+}
+
+static int show_sites(struct cli *cli, const struct args *args, const char *verb, struct err *err)
+{
+    own_json json_t *answers = json_array();
+    int rc = ask(cli, args, verb, NULL, answers, err);
+    json_t *site;
+    size_t i;
+
+    if (cli->json) {
+        print_answers(args, answers);
+        return rc;
+    }
+    json_array_foreach(answers, i, site)
+    {
+        if (i)
+            putchar('\n');
+        print_site(cli, site);
+    }
+    return rc;
+}
+
+static int run_show(struct cli *cli, const struct args *args, struct err *err)
+{
+    return show_sites(cli, args, NULL, err);
+}
+
 static const struct option probe_options[] = {
     { "quick", 'q', NULL, "only ask it what it could give; make nothing there", COMPLETES_NOTHING },
     { "timeout", 't', "SPAN", "give up after this long (default: 30m)", COMPLETES_NOTHING },
@@ -259,16 +316,18 @@ static const struct option probe_options[] = {
 static int run_probe(struct cli *cli, const struct args *args, struct err *err)
 {
     own_json json_t *answer = NULL;
-    const char *name = args->words[0];
+    const char *name = args->word_count ? args->words[0] : NULL;
     int64_t timeout = 0;
 
+    if (args_has(args, "quick"))
+        return show_sites(cli, args, "probe", err);
+    if (!name) {
+        err_set(err, FAULT_INVALID, "name a site; or ask all what they could give, with --quick");
+        return usage_fault(args, err);
+    }
     if (args_span(args, "timeout", &timeout, err) < 0 ||
         call(cli, name, "probe", NULL, &answer, err) < 0)
         return -1;
-    if (args_has(args, "quick")) {
-        print_site(cli, answer);
-        return EXIT_OK;
-    }
     if (strcmp(field_text(answer, "mode"), "enabled") != 0)
         return err_set(err, FAULT_CONFLICT,
                        "site %s is %s: nothing is placed there; enable it first: spillway sites "
@@ -368,23 +427,41 @@ static size_t print_audit(struct cli *cli, const json_t *answer)
     return strays;
 }
 
+/* How many are nobody's, and stay. */
+static size_t tell_audit(struct cli *cli, const json_t *answer, bool named, bool reap)
+{
+    const char *site = field_text(answer, "site");
+    size_t strays;
+
+    if (!cli->json && !named)
+        printf("%s:\n", site);
+    strays = print_audit(cli, answer);
+    if (cli->json)
+        return reap ? 0 : strays;
+    if (reap)
+        printf("%lld removed\n", (long long)field_int(answer, "reaped"));
+    else if (strays)
+        warn("%s: %zu of them are owned by no worker of ours; --reap removes them", site, strays);
+    return reap ? 0 : strays;
+}
+
 static int run_audit(struct cli *cli, const struct args *args, struct err *err)
 {
     bool reap = args_has(args, "reap");
-    own_json json_t *body = json_pack("{s:b}", "reap", reap);
-    own_json json_t *answer = NULL;
-    size_t strays;
+    own_json json_t *body = json_pack("{s:b}", "reap", reap), *answers = json_array();
+    int rc = ask(cli, args, "audit", body, answers, err);
+    size_t strays = 0, i;
+    json_t *answer;
 
-    if (call(cli, args->words[0], "audit", body, &answer, err) < 0)
-        return -1;
-    strays = print_audit(cli, answer);
+    json_array_foreach(answers, i, answer)
+    {
+        strays += tell_audit(cli, answer, args->word_count > 0, reap);
+    }
     if (cli->json)
-        print_json(answer);
-    else if (reap)
-        printf("%lld removed\n", (long long)field_int(answer, "reaped"));
-    else if (strays)
-        warn("%zu of them are owned by no worker of ours; --reap removes them", strays);
-    return strays && !reap ? EXIT_NO : EXIT_OK;
+        print_answers(args, answers);
+    if (rc < 0)
+        return -1;
+    return strays ? EXIT_NO : EXIT_OK;
 }
 
 /* ---- tables ------------------------------------------------------------------------------------
@@ -393,12 +470,11 @@ static int run_audit(struct cli *cli, const struct args *args, struct err *err)
 #define EXITS "0 done, 3 no such site, 4 you are no operator"
 static const struct command command_show_site = {
     .name = "show",
-    .help = "all that is known of a site: quota, shapes, images",
-    .synopsis = "SITE",
+    .help = "all that is known of a site, or of each: quota, shapes, images",
+    .synopsis = "[SITE]",
     .example = "spillway sites show local",
     .exits = EXITS,
     .words = COMPLETES_SITE,
-    .words_least = 1,
     .words_most = 1,
     .run = run_show,
 };
@@ -406,7 +482,7 @@ static const struct command command_show_site = {
 static const struct command command_probe = {
     .name = "probe",
     .help = "try the whole way: a worker, a small job, and the worker's end",
-    .synopsis = "[OPTIONS] SITE",
+    .synopsis = "SITE | --quick [SITE]",
     .text = "Asks the site afresh, then has one worker made there for a small job, removes it, and "
             "tells how long each step took.  It works at sites of every phase, and at those that "
             "are kept to other projects.",
@@ -416,7 +492,6 @@ static const struct command command_probe = {
     .exits = "0 the whole way works, 1 it does not, 3 no such site, 4 you are no operator,\n"
              "5 the site is not enabled",
     .words = COMPLETES_SITE,
-    .words_least = 1,
     .words_most = 1,
     .run = run_probe,
 };
@@ -459,13 +534,12 @@ static const struct command command_drain = {
 
 static const struct command command_audit = {
     .name = "audit",
-    .help = "list what bears our mark at a site, and what of it nobody owns",
-    .synopsis = "[--reap] SITE",
+    .help = "list what bears our mark at a site, or at each, and what of it nobody owns",
+    .synopsis = "[--reap] [SITE]",
     .options = audit_options,
     .example = "spillway sites audit scigne",
     .exits = "0 all is owned, 1 something is not, 3 no such site, 4 you are no operator",
     .words = COMPLETES_SITE,
-    .words_least = 1,
     .words_most = 1,
     .run = run_audit,
 };
@@ -478,7 +552,7 @@ static const struct command *const site_commands[] = {
 const struct command command_sites = {
     .name = "sites",
     .help = "list sites; show, probe, enable, disable, drain, audit",
-    .synopsis = "[show|probe|enable|disable|drain|audit SITE]",
+    .synopsis = "[show|probe|enable|disable|drain|audit [SITE]]",
     .text = "Lists the sites where work can run, and how they are.",
     .example = "spillway sites\n"
                "spillway sites show scigne",

@@ -114,10 +114,7 @@ static int one(struct cli *cli, bool once, struct err *err)
         own_json json_t *object =
             json_pack("{s:O, s:O}", "sites", picture.sites, "tasks", picture.busy);
 
-        if (once)
-            print_json(object);
-        else
-            print_json_line(object);
+        print_json(object);
     } else {
         draw(cli, &picture, once);
     }
@@ -131,7 +128,7 @@ static void on_signal(int number)
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    bool once = args_has(args, "once") || (!cli->term.out_is_tty && !cli->json);
+    bool once = args_has(args, "once") || cli->json || !cli->term.out_is_tty;
     struct sigaction action = { .sa_handler = on_signal };
     int64_t delay = DELAY_MS;
 
@@ -158,9 +155,9 @@ const struct command command_top = {
     .synopsis = "[OPTIONS]",
     .text =
         "Shows the sites and the tasks that run, redrawn each second until Ctrl-C.  Where standard "
-        "output is no terminal, it is printed once.",
+        "output is no terminal, and with --json, it is printed once.",
     .options = options,
     .example = "spillway top\n"
-               "spillway top --once --json",
+               "spillway top --json",
     .run = run,
 };

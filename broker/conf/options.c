@@ -255,6 +255,14 @@ SETTER(set_no_cloud_act)
     return put(description, option->key, json_false(), err);
 }
 
+SETTER(set_cloud_act)
+{
+    (void)now_ms;
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+        return err_set(err, FAULT_INVALID, "'%.60s' is neither true nor false", value);
+    return put(description, option->key, json_boolean(value[0] == 't'), err);
+}
+
 /* ---- the table
  * --------------------------------------------------------------------------------------- */
 
@@ -282,11 +290,11 @@ const struct job_option job_options[] = {
       set_text },
     { "array", NULL, "SET[%N]", false, "array", "indices such as 0-99, at most N at a time", NULL,
       set_text },
-    { "input", NULL, "[TO=]FROM", true, "inputs", "a file, a folder or a URL to bring", NULL,
+    { "input", "inputs", "[TO=]FROM", true, "inputs", "a file, a folder or a URL to bring", NULL,
       add_input },
-    { "output", NULL, "PATTERN", true, "outputs", "files to keep, such as 'results/*.csv'", NULL,
-      add_text },
-    { "env", NULL, "NAME[=VALUE]", true, "environment", "an environment variable", NULL,
+    { "output", "outputs", "PATTERN", true, "outputs", "files to keep, such as 'results/*.csv'",
+      NULL, add_text },
+    { "env", "environment", "NAME[=VALUE]", true, "environment", "an environment variable", NULL,
       set_variable },
     { "image", NULL, "NAME", false, "image", "image of the machine", NULL, set_text },
     { "container", NULL, "IMAGE", false, "container", "container image to run in", NULL, set_text },
@@ -304,40 +312,43 @@ const struct job_option job_options[] = {
       NULL, set_integer },
     { "retry-preempt", NULL, "N", false, "retries.preempt",
       "new attempts after a site took its machine back", NULL, set_integer },
-    { "retry-on-exit", NULL, "N,...", true, "retries.on_exit", "retry only on these exit statuses",
-      NULL, add_integers },
+    { "retry-on-exit", "on-exit", "N,...", true, "retries.on_exit",
+      "retry only on these exit statuses", NULL, add_integers },
     { "backoff", NULL, "SPAN", false, "retries.backoff", "wait between attempts", NULL, set_text },
     { "signal", NULL, "SIG[@SPAN]", false, "signal", "a signal so long before the walltime ends",
       NULL, set_text },
     { "grace", NULL, "SPAN", false, "grace", "from SIGTERM to SIGKILL", NULL, set_text },
     { "limit", "licenses", "NAME[:N],...", true, "limits", "use N of a shared, limited thing", NULL,
       add_words },
+    { "limits", NULL, "NAME[:N],...", true, "limits", "the same", NULL, add_words },
     { "deadline", NULL, "TIME", false, "deadline", "cancelled when not done by then", NULL,
       set_time },
     { "begin", NULL, "TIME", false, "begin", "not started before, such as now+2h", NULL, set_time },
     { "priority", NULL, "N", false, "priority", "-1000 to 1000; larger goes first", NULL,
       set_integer },
     { "hold", NULL, NULL, false, "hold", "wait for 'spillway release'", NULL, set_flag },
-    { "site", NULL, "SITE,...", true, "placement.sites.require", "only these sites", NULL,
+    { "site", "require", "SITE,...", true, "placement.sites.require", "only these sites", NULL,
       add_words },
-    { "prefer-site", NULL, "SITE,...", true, "placement.sites.prefer", "these sites if possible",
+    { "prefer-site", "prefer", "SITE,...", true, "placement.sites.prefer",
+      "these sites if possible", NULL, add_words },
+    { "exclude-site", "exclude", "SITE,...", true, "placement.sites.exclude", "not these sites",
       NULL, add_words },
-    { "exclude-site", NULL, "SITE,...", true, "placement.sites.exclude", "not these sites", NULL,
-      add_words },
     { "tier", NULL, "TIER", false, "placement.tier", "the furthest tier it may overflow to",
       "home partner commercial", set_text },
     { "jurisdiction", NULL, "CODE,...", true, "placement.jurisdiction",
       "where data may go, as FR,EU", NULL, add_words },
     { "no-cloud-act", NULL, NULL, false, "placement.cloud_act",
       "only providers out of reach of the CLOUD Act", NULL, set_no_cloud_act },
+    { "cloud-act", NULL, "BOOL", false, "placement.cloud_act",
+      "false: the same; true: any provider will do", "true false", set_cloud_act },
     { "objective", NULL, "WORD", false, "placement.objective", "what placement aims at",
       "balanced time cost", set_text },
     { "max-cost", NULL, "AMOUNT", false, "placement.max_cost", "ceiling for the whole job", NULL,
       set_decimal },
     { "notify", NULL, "EVENT,...", true, "notify.on", "when to tell",
       "started succeeded failed cancelled recovered late", add_words },
-    { "notify-webhook", NULL, "URL", true, "notify.webhook", "tell this URL", NULL, add_text },
-    { "notify-mail", NULL, "ADDRESS", true, "notify.mail", "tell this address", NULL, add_text },
+    { "notify-webhook", "webhook", "URL", true, "notify.webhook", "tell this URL", NULL, add_text },
+    { "notify-mail", "mail", "ADDRESS", true, "notify.mail", "tell this address", NULL, add_text },
     { "cron", NULL, "LINE", false, "schedule.cron", "run again by this cron line", NULL, set_text },
     { "every", NULL, "SPAN", false, "schedule.every", "run again so often", NULL, set_text },
     { "timezone", NULL, "ZONE", false, "schedule.timezone", "time zone of --cron", NULL, set_text },

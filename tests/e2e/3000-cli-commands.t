@@ -11,6 +11,7 @@ said() { cat "$T/out" "$T/err"; }
 
 # ---- without a broker
 is "no command is wrong use" "$(code spillway)" 2
+like "which is told with the commands there are" "$(said)" "usage: spillway COMMAND"
 is "an unknown one too" "$(code 'spillway submti -- true')" 2
 like "told with the nearest name" "$(said)" "did you mean 'submit'"
 is "an unknown option" "$(code 'spillway ls --stat running')" 2
@@ -38,6 +39,9 @@ is "by name" "$(spillway ls --all --name first --json | json '*.id')" "$id"
 is "by state" "$(spillway ls --all --state succeeded --json | json '*.id')" "$id"
 is "an unknown state is invalid" "$(code 'spillway ls --state runing')" 7
 is "by job" "$(spillway ls --all "$id" --json | json '*.id')" "$id"
+is "of a job that is not there" "$(code 'spillway ls 999999')" 3
+is "of one that has ended" "$(code 'spillway ls "$id"')" 0
+like "says so" "$(said)" "$id has ended: succeeded; --all shows it"
 is "bounded, the newest" "$(spillway ls --all --limit 1 --json | json '*.id')" "$long"
 like "show" "$(spillway show "$id")" "^state +succeeded"
 is "as JSON, an object" "$(spillway show --json "$id" | json state)" succeeded
@@ -50,7 +54,7 @@ is "explain as JSON" "$(spillway explain --json "$id" | json state)" succeeded
 is "logs" "$(spillway logs "$id" 2>/dev/null)" out
 is "stderr stays apart" "$(spillway logs "$id" 2>&1 >/dev/null)" err
 is "unless asked for" "$(spillway logs --stderr "$id")" err
-is "both, in order, one object a line" "$(spillway logs "$id" --json | sed 's/.*"text":"\([a-z]*\).*/\1/' | tr '\n' ' ')" "out err "
+is "both, in order, as one list" "$(spillway logs "$id" --json | json '*.text' | tr '\n' ' ')" "out  err  "
 is "an attempt that was not" "$(code 'spillway logs --attempt 9 "$id"')" 3
 like "events" "$(spillway events --job "$id")" "task.ended +$id +succeeded"
 is "events as JSON, a list" "$(spillway events --json --job "$id" | json 0.kind)" job.submitted
@@ -59,7 +63,7 @@ is "usage as JSON, a list" "$(spillway usage --json | json '*.tasks')" 1
 is "of a time long ago" "$(spillway usage --json --to 400d --from 401d)" "[]"
 like "shares" "$(spillway usage --shares)" "^PROJECT"
 like "top" "$(spillway top --once)" "^$long +long"
-is "top as JSON" "$(spillway top --once --json | json sites.0.name)" local
+is "top as JSON, once" "$(spillway top --json | json sites.0.name)" local
 is "version, the broker's too" "$(spillway version --json | json broker)" "$(spillway version --json | json version)"
 
 # ---- changing
@@ -70,6 +74,9 @@ like "is named" "$(said)" "^$long: cancelled"
 is "cancelled twice" "$(code 'spillway cancel "$long"')" 5
 held=$(submit --hold -- true)
 is "held at its submission" "$(field "$held" state)" held
+is "has no log yet" "$(code 'spillway logs "$held"')" 0
+like "and says why" "$(said)" "$held has not started; it is held"
+is "nor as JSON" "$(spillway logs --json "$held" 2>/dev/null)" "[]"
 is "released" "$(spillway release --json "$held" | json 0.tasks)" 1
 ok "it runs" 'spillway wait "$held"'
 failed=$(submit -- sh -c 'exit 3')
@@ -82,11 +89,17 @@ is "of what succeeded" "$(code 'spillway retry "$id"')" 5
 like "sites" "$(spillway sites)" '^local +local +home'
 is "one site as JSON" "$(spillway sites show local --json | json name)" local
 like "for people" "$(spillway sites show local)" '^machine +[0-9]'
+is "of all sites, a list" "$(spillway sites show --json | json '*.name')" local
 is "probe" "$(spillway sites probe --quick local --json | json name)" local
+is "of all" "$(spillway sites probe --quick --json | json '*.name')" local
+is "the whole way wants a name" "$(code 'spillway sites probe')" 2
 is "disable" "$(code 'spillway sites disable local')" 0
 is "is seen" "$(spillway sites show local --json | json mode)" disabled
 is "enable" "$(code 'spillway sites enable local')" 0
 is "audit" "$(code 'spillway sites audit local')" 0
+is "of all" "$(spillway sites audit --json | json '*.site')" local
+is "drain wants a name" "$(code 'spillway sites drain')" 2
+like "and says how" "$(said)" "usage: spillway sites drain SITE"
 is "no such site" "$(code 'spillway sites show nowhere')" 3
 worker=$(spillway workers --json | json 0.name)
 like "workers" "$(spillway workers)" "^$worker +local"

@@ -106,7 +106,7 @@ completes() { # completes WORDS LINE WANTED: a blank is written _
 }
 completes "commands" "spillway_ca" "cancel"
 completes "options" "spillway_submit_--idem" "--idempotency-key"
-completes "options that are keys of a description" "spillway_run_--exclude" "--exclude-site"
+completes "options that are keys of a description" "spillway_run_--exclude" "--exclude-site --exclude"
 completes "sub-commands" "spillway_sites_dr" "drain"
 completes "behind an option with a value" "spillway_--url_x_work" "workers"
 completes "sites" "spillway_sites_drain_" "local"

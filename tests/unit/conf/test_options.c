@@ -148,6 +148,7 @@ static void every_option_leads_to_a_key_that_the_checker_knows(void **state)
                     : strcmp(option->name, "objective") == 0 ? "cost"
                     : strcmp(option->name, "notify") == 0    ? "failed"
                     : strcmp(option->name, "overlap") == 0   ? "queue"
+                    : strcmp(option->word, "BOOL") == 0      ? "false"
                                                              : "latest";
         if (job_option_set(option, value, NOW, description, &err) < 0)
             fail_msg("%s", err.text);

@@ -171,6 +171,7 @@ static int flight_begin(struct http_pool *pool, struct flight *flight, int64_t d
     http_trust_set(&pool->trust, curl, request->url, &flight->headers, &flight->connect_to);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, IDLE_S);
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, flight->request->once ? 1L : 0L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, flight->headers);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, left < CONNECT_MS ? left : (long)CONNECT_MS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left);

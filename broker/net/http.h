@@ -33,6 +33,9 @@ struct http_request {
     size_t length;
     const char *want_header; /* of the answer; NULL: none */
     size_t answer_most;      /* bytes; a longer answer is a fault */
+    /* Sent once: on a connection that was used before, libcurl itself would send it again when no
+     * answer comes, for that is how an idle connection ends; but it is also how an answer is lost. */
+    bool once;
 };
 
 struct http_answer {

@@ -359,12 +359,14 @@ static int negotiate(struct session *session, int64_t deadline_mono_ms, struct e
     return read_compute_version(session, &answer, err);
 }
 
-static int prepare(struct session *session, const struct os_call *calls, size_t count,
-                   int64_t deadline_mono_ms, struct err *err)
+static int prepare(struct session *session, const struct os_call *calls, const bool *open,
+                   size_t count, int64_t deadline_mono_ms, struct err *err)
 {
     if (session_ready(session, deadline_mono_ms, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
+        if (!open[i])
+            continue;
         if (find_endpoint(session, calls[i].service, err) < 0)
             return -1;
         if (calls[i].service == OS_COMPUTE && negotiate(session, deadline_mono_ms, err) < 0)
@@ -406,6 +408,7 @@ static void letter_write(struct letter *letter, const struct session *session,
         .headers = letter->headers,
         .body = letter->text,
         .length = letter->text ? strlen(letter->text) : 0,
+        .once = strcmp(call->method, "POST") == 0,
     };
 }
 
@@ -501,64 +504,78 @@ static int64_t pause_ms(int round)
     return ((int64_t)FIRST_PAUSE_MS << round) * (50 + random % 100) / 100;
 }
 
-/* What is still open and worth another round; false: nothing is. */
-static bool again(struct session *session, const struct os_call *calls, const bool *open,
-                  const struct err *errs, size_t count, int round, bool *renewed)
+/* Leaves open what is worth another round. */
+static void judge(const struct os_call *calls, bool *open, const struct err *errs, size_t count,
+                  int round, bool renewed, bool *refused)
 {
-    bool refused = false, repeat = false;
-
+    *refused = false;
     for (size_t i = 0; i < count; i++) {
         if (!open[i])
             continue;
-        if (calls[i].status == 401)
-            refused = true;
-        else if (may_repeat(&calls[i], &errs[i]))
-            repeat = true;
+        if (calls[i].status == 401 && !renewed)
+            *refused = true;
         else
-            return false;
+            open[i] = may_repeat(&calls[i], &errs[i]) && round + 1 < TRIES;
     }
-    if (refused && !*renewed) {
-        *renewed = true;
-        forget_token(session);
-        return true;
-    }
-    return !refused && repeat && round + 1 < TRIES;
 }
 
-int session_calls(struct session *session, struct os_call *calls, size_t count,
-                  int64_t deadline_mono_ms, struct err *err)
+static bool any(const bool *open, size_t count)
 {
-    own_mem struct err *errs = xcalloc(count, sizeof *errs);
-    own_mem bool *open = xcalloc(count, sizeof *open);
-    bool renewed = false;
+    for (size_t i = 0; i < count; i++)
+        if (open[i])
+            return true;
+    return false;
+}
+
+/* False: that would be too late. */
+static bool rest(int round, int64_t deadline_mono_ms)
+{
+    int64_t pause = pause_ms(round);
+
+    if (clock_mono_ms() + pause >= deadline_mono_ms)
+        return false;
+    clock_sleep_ms(pause);
+    return true;
+}
+
+void session_calls(struct session *session, struct os_call *calls, size_t count,
+                   int64_t deadline_mono_ms, struct err *errs)
+{
+    own_mem bool *open = xcalloc(count + 1, sizeof *open);
+    bool renewed = false, refused;
 
     memset(open, true, count);
     for (int round = 0;; round++) {
-        if (prepare(session, calls, count, deadline_mono_ms, err) < 0)
-            return -1;
-        send_round(session, calls, open, errs, count, deadline_mono_ms);
-        if (!again(session, calls, open, errs, count, round, &renewed))
-            break;
-        if (session->token) {
-            int64_t pause = pause_ms(round);
+        struct err err = ERR_INIT;
 
-            if (clock_mono_ms() + pause >= deadline_mono_ms)
-                break;
-            clock_sleep_ms(pause);
+        if (prepare(session, calls, open, count, deadline_mono_ms, &err) < 0) {
+            for (size_t i = 0; i < count; i++)
+                if (open[i])
+                    errs[i] = err;
+            return;
+        }
+        send_round(session, calls, open, errs, count, deadline_mono_ms);
+        judge(calls, open, errs, count, round, renewed, &refused);
+        if (!any(open, count))
+            return;
+        if (refused) {
+            renewed = true;
+            forget_token(session);
+        } else if (!rest(round, deadline_mono_ms)) {
+            return;
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        if (!open[i])
-            continue;
-        if (err)
-            *err = errs[i];
-        return -1;
-    }
-    return 0;
 }
 
 int session_call(struct session *session, struct os_call *call, int64_t deadline_mono_ms,
                  struct err *err)
 {
-    return session_calls(session, call, 1, deadline_mono_ms, err);
+    struct err own = ERR_INIT;
+
+    session_calls(session, call, 1, deadline_mono_ms, &own);
+    if (own.fault == FAULT_NONE)
+        return 0;
+    if (err)
+        *err = own;
+    return -1;
 }

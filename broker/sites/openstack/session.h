@@ -50,9 +50,10 @@ void os_call_fini(struct os_call *call);
 /* 0: answered with a 2xx.  Faults are typed by status and by the service's words. */
 int session_call(struct session *session, struct os_call *call, int64_t deadline_mono_ms,
                  struct err *err);
-/* Several that do not depend on each other, at once.  -1: the first fault. */
-int session_calls(struct session *session, struct os_call *calls, size_t count,
-                  int64_t deadline_mono_ms, struct err *err);
+/* Several that do not depend on each other, at once; errs[i] is the outcome of each, FAULT_NONE: it
+ * was answered with a 2xx. */
+void session_calls(struct session *session, struct os_call *calls, size_t count,
+                   int64_t deadline_mono_ms, struct err *errs);
 
 /* Log in if that is not done. */
 int session_ready(struct session *session, int64_t deadline_mono_ms, struct err *err);

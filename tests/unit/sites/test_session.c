@@ -45,6 +45,8 @@ static bool serve(struct loopback *server, int fd, const char *request)
         loopback_answer(fd, "401 Unauthorized", "{}");
     else if (strstr(request, "/v2.0/stumbles"))
         loopback_answer(fd, before ? "200 OK" : "503 Busy", "{\"a\":1}");
+    else if (strstr(request, "/v2.0/newer"))
+        loopback_answer(fd, logins > 1 ? "200 OK" : "401 Unauthorized", "{}");
     else if (strstr(request, "/v2.0/down"))
         loopback_answer(fd, "500 Broken", "{}");
     else if (strstr(request, "/v2.0/cut"))
@@ -145,6 +147,57 @@ static void a_lost_answer_may_have_been_carried_out(void **state)
     assert_true(maybe);
 }
 
+/* On a connection that was idle before, too. */
+static void what_is_made_is_asked_for_once(void **state)
+{
+    bool maybe = false;
+
+    assert_int_equal(ask(*state, "GET", "/x", NULL), FAULT_NONE);
+    assert_int_equal(ask(*state, "POST", "/dead", &maybe), FAULT_UNAVAILABLE);
+    assert_true(maybe);
+    assert_int_equal(asked, 2);
+}
+
+static struct os_call get(const char *path)
+{
+    return (struct os_call){ .service = OS_NETWORK, .method = "GET", .path = path };
+}
+
+static void of_many_at_once_each_has_its_own_outcome(void **state)
+{
+    struct os_call calls[] = { get("/x"), get("/down"), get("/y"), get("/cut") };
+    struct err errs[4] = { ERR_INIT };
+
+    calls[1].method = calls[3].method = "POST";
+    session_calls(*state, calls, 4, clock_mono_ms() + 10000, errs);
+    assert_int_equal(errs[0].fault, FAULT_NONE);
+    assert_int_equal(errs[1].fault, FAULT_UNAVAILABLE);
+    assert_int_equal(errs[2].fault, FAULT_NONE);
+    assert_non_null(calls[2].answer);
+    assert_int_equal(errs[3].fault, FAULT_UNAVAILABLE);
+    assert_true(calls[3].maybe_done);
+    assert_int_equal(asked, 4);
+    for (int i = 0; i < 4; i++)
+        os_call_fini(&calls[i]);
+}
+
+static void for_many_at_once_the_token_is_renewed_once(void **state)
+{
+    struct os_call calls[] = { get("/newer"), get("/x"), get("/newer"), get("/down") };
+    struct err errs[4] = { ERR_INIT };
+
+    calls[0].method = "POST";
+    session_calls(*state, calls, 4, clock_mono_ms() + 10000, errs);
+    assert_int_equal(errs[0].fault, FAULT_NONE);
+    assert_int_equal(errs[1].fault, FAULT_NONE);
+    assert_int_equal(errs[2].fault, FAULT_NONE);
+    assert_int_equal(errs[3].fault, FAULT_UNAVAILABLE);
+    assert_int_equal(logins, 2);
+    assert_int_equal(asked, 2 + 1 + 2 + 3);
+    for (int i = 0; i < 4; i++)
+        os_call_fini(&calls[i]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -153,6 +206,9 @@ int main(void)
         TEST(a_refused_token_is_renewed_once),
         TEST(reading_is_repeated_and_making_is_not),
         TEST(a_lost_answer_may_have_been_carried_out),
+        TEST(what_is_made_is_asked_for_once),
+        TEST(of_many_at_once_each_has_its_own_outcome),
+        TEST(for_many_at_once_the_token_is_renewed_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

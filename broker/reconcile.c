@@ -18,10 +18,12 @@
 #include "base/own.h"
 
 #define CALL_MS        60000 /* one call to the site */
+#define EACH_MS        10000 /* more for each further worker that is made with it */
 #define DIAGNOSE_MOST  16384
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS  300000
-#define FREED_MS       200 /* from room that is known to be free to a look at the whole quota */
+#define WANTED_MS      10000 /* between looks at a quota that others hold while work waits for it */
+#define FREED_MS       200   /* from room that is known to be free to a look at the whole quota */
 
 struct make_item {
     struct list link;
@@ -59,6 +61,7 @@ struct reconcile {
     bool stop, look, probe_now;
     int wake;
     int64_t probe_mono_ms, list_mono_ms; /* next */
+    int64_t probed_mono_ms;              /* last */
     struct map retries;                  /* worker id -> struct retry */
     struct map said, saying;             /* what the last look, and this one, found fault with */
 };
@@ -223,7 +226,9 @@ static void make_all(struct reconcile *r, struct make_item *const *items, size_t
                             .project = items[i]->project,
                             .container = items[i]->container,
                             .boot = boot_payload(r, items[i]),
-                            .deadline_mono_ms = now + CALL_MS * (one_by_one ? (int64_t)i + 1 : 1) };
+                            .deadline_mono_ms =
+                                now + (one_by_one ? CALL_MS * ((int64_t)i + 1)
+                                                  : CALL_MS + EACH_MS * ((int64_t)count - 1)) };
     site_create(r->options.site, orders, count, errs);
     for (size_t i = 0; i < count; i++) {
         free((char *)orders[i].boot);
@@ -531,7 +536,8 @@ static int probe(struct reconcile *r, struct err *err)
 {
     int rc = site_probe(r->options.site, clock_mono_ms() + CALL_MS, err);
 
-    r->probe_mono_ms = clock_mono_ms() + conf_of(r)->probe_ms;
+    r->probed_mono_ms = clock_mono_ms();
+    r->probe_mono_ms = r->probed_mono_ms + conf_of(r)->probe_ms;
     r->options.changed(r->options.arg);
     return rc;
 }
@@ -737,6 +743,60 @@ static bool has_leaving(struct reconcile *r)
     return found;
 }
 
+/* What the least of its shapes takes of a line. */
+static int64_t least_of(const struct probe *probe, const struct quota *line)
+{
+    int64_t cpus = INT64_MAX, memory = INT64_MAX;
+
+    for (size_t i = 0; i < probe->shape_count; i++) {
+        if (probe->shapes[i].cpus < cpus)
+            cpus = probe->shapes[i].cpus;
+        if (probe->shapes[i].memory < memory)
+            memory = probe->shapes[i].memory;
+    }
+    return strcmp(line->name, "cores") == 0    ? cpus
+           : strcmp(line->name, "memory") == 0 ? memory
+                                               : line->per_worker;
+}
+
+/* Others hold what one more worker would need: nobody tells us when they let go of it. */
+static bool others_fill_it(struct reconcile *r)
+{
+    struct site_offer *offer = site_offer(r->options.site);
+    bool full = false;
+
+    for (size_t i = 0; i < offer->probe.quota_count; i++) {
+        const struct quota *line = &offer->probe.quotas[i];
+        int64_t least = strcmp(line->name, "instances") == 0 ? 1 : least_of(&offer->probe, line);
+
+        full |= line->limit >= 0 && line->others > 0 && least > 0 &&
+                line->limit - line->ours - line->others < least;
+    }
+    site_offer_put(r->options.site, offer);
+    return full;
+}
+
+static bool work_waits(struct reconcile *r)
+{
+    struct queue *queue = r->options.queue;
+    struct qclass *class;
+    bool waits = false;
+
+    pthread_mutex_lock(&queue->lock);
+    for (size_t i = 0; !waits && (class = map_next(&queue->classes, &i));)
+        waits = class->ready > 0;
+    pthread_mutex_unlock(&queue->lock);
+    return waits;
+}
+
+/* When it could be looked at for work that waits; INT64_MAX: that is not so. */
+static int64_t wanted_mono_ms(struct reconcile *r)
+{
+    return site_traits(r->options.site)->single || !others_fill_it(r)
+               ? INT64_MAX
+               : r->probed_mono_ms + WANTED_MS;
+}
+
 /* True: the driver saw a worker change. */
 static bool wait_for_work(struct reconcile *r)
 {
@@ -745,7 +805,13 @@ static bool wait_for_work(struct reconcile *r)
                              { .fd = watch, .events = POLLIN } };
     int64_t now = clock_mono_ms();
     int64_t next = r->probe_mono_ms < r->list_mono_ms ? r->probe_mono_ms : r->list_mono_ms;
+    int64_t wanted = wanted_mono_ms(r);
     uint64_t count;
+
+    if (wanted <= now) /* work may come meanwhile */
+        wanted = now + WANTED_MS;
+    if (wanted < next)
+        next = wanted;
 
     if (poll(fds, watch >= 0 ? 2 : 1,
              next > now ? (int)(next - now < 60000 ? next - now : 60000) : 0) < 0)
@@ -773,7 +839,8 @@ static bool probe_due(struct reconcile *r)
     now = r->probe_now;
     r->probe_now = false;
     pthread_mutex_unlock(&r->lock);
-    return now || clock_mono_ms() >= r->probe_mono_ms;
+    return now || clock_mono_ms() >= r->probe_mono_ms ||
+           (clock_mono_ms() >= wanted_mono_ms(r) && work_waits(r));
 }
 
 static void *run(void *arg)

@@ -417,6 +417,22 @@ static void create_each(struct site *site, const struct order *orders, size_t co
     }
 }
 
+/* One that is refused for quota says as much as the rest of its batch: three of them must not look
+ * like a flavor that fails again and again. */
+static void settle_all(struct site *site, const struct order *orders, size_t count,
+                       struct err *errs)
+{
+    bool full = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (full && errs[i].fault == FAULT_QUOTA)
+            err_wrap(&errs[i], "site %s: create", site->conf->name);
+        else
+            settle(site, "create", orders[i].shape, errs[i].fault ? -1 : 0, &errs[i]);
+        full |= errs[i].fault == FAULT_QUOTA;
+    }
+}
+
 void site_create(struct site *site, const struct order *orders, size_t count, struct err *errs)
 {
     const struct site_driver *driver = site->driver;
@@ -430,8 +446,7 @@ void site_create(struct site *site, const struct order *orders, size_t count, st
         driver->create_many(site->self, orders, count, errs);
     else
         create_each(site, orders, count, errs);
-    for (size_t i = 0; i < count; i++)
-        settle(site, "create", orders[i].shape, errs[i].fault ? -1 : 0, &errs[i]);
+    settle_all(site, orders, count, errs);
 }
 
 int site_list(struct site *site, const char *broker, int64_t deadline_mono_ms,

@@ -12,26 +12,6 @@
 #define WAIT_FIRST_MS 250
 #define WAIT_MOST_MS  2000
 
-static void volume_add(struct openstack *os, const char *name, const json_t *from,
-                       struct things *out)
-{
-    const json_t *metadata = json_object_get(from, "metadata");
-    const char *id = os_text(from, "id"), *broker = os_text(metadata, MARK_BROKER);
-    const char *worker = os_text(metadata, MARK_WORKER), *status = os_text(from, "status");
-    const char *role = os_text(metadata, MARK_ROLE);
-    struct thing *volume;
-
-    /* A cloud that ignores the filter shows everybody's. */
-    if (!id || !broker || !worker || strcmp(broker, os->broker) != 0 ||
-        (name && strcmp(worker, name) != 0))
-        return;
-    volume = things_add(out, "volume", id, worker);
-    volume->status = status ? xstrdup(status) : NULL;
-    volume->role = role ? xstrdup(role) : NULL;
-    volume->size = json_integer_value(json_object_get(from, "size"));
-    volume->created_ms = os_time(json_object_get(from, "created_at"));
-}
-
 static void put_filter(struct openstack *os, const char *name, struct buf *query)
 {
     own_json json_t *wanted = json_pack("{s:s, s:s*}", MARK_BROKER, os->broker, MARK_WORKER, name);
@@ -51,8 +31,8 @@ int cinder_volumes(struct openstack *os, const char *name, int64_t deadline, str
         return -1;
     for (int page = 0; session_has(os->session, OS_VOLUME) && page < PAGES_MOST; page++) {
         own_json json_t *answer = NULL;
-        const json_t *volumes, *each;
-        size_t i;
+        const json_t *volumes;
+        const char *end;
 
         buf_clear(&query);
         buf_printf(&query, "/volumes/detail?limit=%d", PAGE_MOST);
@@ -64,13 +44,10 @@ int cinder_volumes(struct openstack *os, const char *name, int64_t deadline, str
         if (os_get(os, OS_VOLUME, buf_text(&query), deadline, &answer, err) < 0)
             return -1;
         volumes = json_object_get(answer, "volumes");
-        json_array_foreach(volumes, i, each)
-        {
-            volume_add(os, name, each, out);
-            free(last);
-            last = xstrdup(os_text(each, "id") ? os_text(each, "id") : "");
-        }
-        if (json_array_size(volumes) == 0 || !json_object_get(answer, "volumes_links"))
+        end = volumes_read(volumes, os->broker, name, out);
+        free(last);
+        last = end ? xstrdup(end) : NULL;
+        if (!last || !json_object_get(answer, "volumes_links"))
             return 0;
     }
     return 0;
@@ -151,19 +128,9 @@ int cinder_wait(struct openstack *os, const char *id, int64_t deadline, struct e
 static int choose_kept(const struct openstack *os, const json_t *volumes, const json_t **found,
                        struct err *err)
 {
-    const json_t *each;
-    size_t i, count = 0;
+    size_t count = 0;
 
-    json_array_foreach(volumes, i, each)
-    {
-        const char *id = os_text(each, "id"), *name = os_text(each, "name");
-
-        if (!id ||
-            (strcmp(id, os->volume_name) != 0 && (!name || strcmp(name, os->volume_name) != 0)))
-            continue;
-        *found = each;
-        count++;
-    }
+    *found = volume_named(volumes, os->volume_name, &count);
     if (count == 1)
         return 0;
     return site_conf_error(os->conf, "/volume/name", err,

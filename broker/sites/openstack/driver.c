@@ -33,40 +33,6 @@ static const char *const kept_keys[] = { "name", "mount", NULL };
 static const char *const policies[] = { "affinity", "anti-affinity", "soft-affinity",
                                         "soft-anti-affinity", NULL };
 
-/* ---- shared ---------------------------------------------------------------------------------- */
-
-void put_url(struct buf *out, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-            strchr("-._~", c))
-            buf_putc(out, (char)c);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
-
-const char *os_text(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text && *text ? text : NULL;
-}
-
-int64_t os_time(const json_t *value)
-{
-    const char *text = json_string_value(value);
-    own_str char *zoned = NULL;
-    int64_t ms = 0;
-
-    if (!text || parse_time(text, &ms, NULL) == 0)
-        return ms;
-    zoned = xasprintf("%sZ", text);
-    return parse_time(zoned, &ms, NULL) == 0 ? ms : 0;
-}
-
 /* ---- configuration --------------------------------------------------------------------------- */
 
 int os_read_names(const struct site_conf *conf, const char *pointer, const json_t **out,
@@ -231,7 +197,7 @@ static int os_open(const struct site_conf *conf, const char *dir, void **self, s
 /* ---- what there is --------------------------------------------------------------------------- */
 
 /* Flavors and images change seldom. */
-static int know(struct openstack *os, bool anew, int64_t deadline, struct err *err)
+int os_know(struct openstack *os, bool anew, int64_t deadline, struct err *err)
 {
     int64_t now = clock_mono_ms();
 
@@ -335,7 +301,7 @@ static int os_probe(void *self, int64_t deadline, struct probe *out, struct err 
     own_servers struct servers servers = { .list = NULL };
     own_things struct things things = { .list = NULL };
 
-    if (know(os, false, deadline, err) < 0)
+    if (os_know(os, false, deadline, err) < 0)
         return -1;
     /* Servers first: one that comes in between is then counted as another's until the next time,
      * which promises too little rather than too much. */
@@ -365,7 +331,13 @@ static int os_create(void *self, const struct order *order, struct err *err)
     struct openstack *os = self;
 
     learn_broker(os, order->broker);
-    return know(os, false, order->deadline_mono_ms, err) < 0 ? -1 : worker_make(os, order, err);
+    return os_know(os, false, order->deadline_mono_ms, err) < 0 ? -1 : worker_make(os, order, err);
+}
+
+static void os_create_many(void *self, const struct order *orders, size_t count, struct err *errs)
+{
+    learn_broker(self, orders[0].broker);
+    worker_make_many(self, orders, count, errs);
 }
 
 static void add_resource(struct resources_list *out, const char *kind, const char *id,
@@ -489,7 +461,7 @@ static int os_audit(void *self, int64_t deadline, json_t *out, struct err *err)
 {
     struct openstack *os = self;
 
-    if (know(os, true, deadline, err) < 0 || neutron_open_rules(os, deadline, out, err) < 0)
+    if (os_know(os, true, deadline, err) < 0 || neutron_open_rules(os, deadline, out, err) < 0)
         return -1;
     images_old(os, clock_wall_ms(), out);
     return 0;
@@ -503,6 +475,7 @@ const struct site_driver openstack_driver = {
     .close = os_close,
     .probe = os_probe,
     .create = os_create,
+    .create_many = os_create_many,
     .list = os_list,
     .inspect = os_inspect,
     .diagnose = os_diagnose,

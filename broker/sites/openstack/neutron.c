@@ -278,7 +278,7 @@ static int find_group(struct openstack *os, int64_t deadline, struct err *err)
 
 /* ---- a worker's port ------------------------------------------------------------------------- */
 
-static json_t *port_body(const struct openstack *os, const char *name)
+json_t *neutron_port_body(const struct openstack *os, const char *name)
 {
     char mark[96];
     json_t *port = json_pack("{s:s, s:s, s:s}", "name", name, "network_id", os->network_id,
@@ -309,30 +309,44 @@ static void forget_ids(struct openstack *os)
     free(take_ptr(os->group_id));
 }
 
+int neutron_port_ready(struct openstack *os, int64_t deadline, struct err *err)
+{
+    return neutron_network(os, deadline, err) < 0 || find_group(os, deadline, err) < 0 ? -1 : 0;
+}
+
+int neutron_port_take(struct openstack *os, const struct os_call *call, bool answered,
+                      const char *name, int64_t deadline, char **id, struct err *err)
+{
+    const char *made;
+
+    if (!answered) {
+        if (call->status == 404)
+            forget_ids(os);
+        /* It may be there for all that: the answer was lost, not the port. */
+        if (call->maybe_done && find_port(os, name, deadline, id, NULL) == 0 && *id)
+            return 0;
+        return -1;
+    }
+    made = os_text(json_object_get(call->answer, "port"), "id");
+    if (!made)
+        return err_set(err, FAULT_UNAVAILABLE, "Neutron: the answer is no port");
+    *id = xstrdup(made);
+    return 0;
+}
+
 int neutron_port_make(struct openstack *os, const char *name, int64_t deadline, char **id,
                       struct err *err)
 {
     own_json json_t *body = NULL;
     own_os_call struct os_call call = { .service = OS_NETWORK, .method = "POST", .path = "/ports" };
-    const char *made;
+    bool answered;
 
-    if (neutron_network(os, deadline, err) < 0 || find_group(os, deadline, err) < 0)
+    if (neutron_port_ready(os, deadline, err) < 0)
         return -1;
-    body = port_body(os, name);
+    body = neutron_port_body(os, name);
     call.body = body;
-    if (session_call(os->session, &call, deadline, err) < 0) {
-        if (call.status == 404)
-            forget_ids(os);
-        /* It may be there for all that: the answer was lost, not the port. */
-        if (call.maybe_done && find_port(os, name, deadline, id, NULL) == 0 && *id)
-            return 0;
-        return -1;
-    }
-    made = os_text(json_object_get(call.answer, "port"), "id");
-    if (!made)
-        return err_set(err, FAULT_UNAVAILABLE, "Neutron: the answer is no port");
-    *id = xstrdup(made);
-    return 0;
+    answered = session_call(os->session, &call, deadline, err) == 0;
+    return neutron_port_take(os, &call, answered, name, deadline, id, err);
 }
 
 /* ---- a worker's floating address -------------------------------------------------------------

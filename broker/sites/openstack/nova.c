@@ -165,9 +165,9 @@ static json_t *disks_of(const struct image *image, const struct parts *parts)
     return disks;
 }
 
-static json_t *create_body(struct openstack *os, const struct order *order,
-                           const struct flavor *flavor, const struct image *image,
-                           const struct parts *parts, const char *user_data)
+json_t *nova_body(const struct openstack *os, const struct order *order,
+                  const struct flavor *flavor, const struct image *image, const struct parts *parts,
+                  const char *user_data)
 {
     json_t *server =
         json_pack("{s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s}}", "name", order->name, "flavorRef",
@@ -192,8 +192,8 @@ static json_t *create_body(struct openstack *os, const struct order *order,
     return body;
 }
 
-/* Strings of a JSON document are ours to wipe: this one holds the join token. */
-static void burn(json_t *body)
+/* Strings of a JSON document are ours to wipe. */
+void nova_burn(json_t *body)
 {
     const char *secret =
         json_string_value(json_object_get(json_object_get(body, "server"), "user_data"));
@@ -207,13 +207,13 @@ int nova_create(struct openstack *os, const struct order *order, const struct fl
                 const struct image *image, const struct parts *parts, const char *user_data,
                 bool *maybe_done, struct err *err)
 {
-    json_t *body = create_body(os, order, flavor, image, parts, user_data);
+    json_t *body = nova_body(os, order, flavor, image, parts, user_data);
     own_os_call struct os_call call = {
         .service = OS_COMPUTE, .method = "POST", .path = "/servers", .body = body
     };
     int rc = session_call(os->session, &call, order->deadline_mono_ms, err);
 
-    burn(body);
+    nova_burn(body);
     *maybe_done = call.maybe_done;
     return rc;
 }
@@ -416,6 +416,45 @@ static void add_small_lines(struct openstack *os, const json_t *absolute,
     }
     if (pairs >= 0)
         quota_add(out, "keypairs", figure(absolute, "maxTotalKeypairs", 1), pairs, 0);
+}
+
+static int64_t left(const json_t *absolute, const char *most, const char *used, int64_t unit)
+{
+    int64_t limit = figure(absolute, most, unit);
+
+    return limit < 0 ? -1 : limit - figure(absolute, used, unit);
+}
+
+int nova_room(struct openstack *os, int64_t deadline, struct room_left *out, struct err *err)
+{
+    own_json json_t *answer = NULL;
+    const json_t *absolute;
+
+    if (os_get(os, OS_COMPUTE, "/limits", deadline, &answer, err) < 0)
+        return -1;
+    absolute = json_object_get(json_object_get(answer, "limits"), "absolute");
+    out->instances = left(absolute, "maxTotalInstances", "totalInstancesUsed", 1);
+    out->cores = left(absolute, "maxTotalCores", "totalCoresUsed", 1);
+    out->memory = left(absolute, "maxTotalRAMSize", "totalRAMUsed", MIB);
+    return 0;
+}
+
+static bool fits(int64_t left, int64_t amount)
+{
+    return left < 0 || left >= amount;
+}
+
+bool room_take(struct room_left *left, const struct flavor *flavor, struct err *err)
+{
+    if (!fits(left->instances, 1) || !fits(left->cores, flavor->cpus) ||
+        !fits(left->memory, flavor->memory)) {
+        err_set(err, FAULT_QUOTA, "not asked for: by now others use the quota that it would need");
+        return false;
+    }
+    left->instances -= left->instances >= 0;
+    left->cores -= left->cores >= 0 ? flavor->cpus : 0;
+    left->memory -= left->memory >= 0 ? flavor->memory : 0;
+    return true;
 }
 
 int nova_quota(struct openstack *os, const struct servers *servers, const struct things *things,

@@ -61,9 +61,10 @@ struct openstack {
     size_t flavor_count;
     struct image *images; /* newest first */
     size_t image_count;
-    int64_t known_mono_ms; /* when flavors and images were asked for; 0: never */
-    bool no_port_quota;    /* this Neutron does not tell it */
-    bool no_routers;       /* this Neutron has none, and so no floating addresses */
+    int64_t known_mono_ms;   /* when flavors and images were asked for; 0: never */
+    int64_t refused_mono_ms; /* when a server was last refused for quota; 0: never */
+    bool no_port_quota;      /* this Neutron does not tell it */
+    bool no_routers;         /* this Neutron has none, and so no floating addresses */
 };
 
 /* A server as its list shows it. */
@@ -101,6 +102,14 @@ void things_free(struct things *things);
 /* Copies all strings but `kind`. */
 struct thing *things_add(struct things *things, const char *kind, const char *id, const char *name);
 size_t things_count(const struct things *things, const char *kind);
+/* Cinder's list of volumes: those with the mark of broker `mark`, and where `name` is given of that
+ * worker alone, are added.  The id of the last one in the list, which is its own; NULL: none. */
+const char *volumes_read(const json_t *volumes, const char *mark, const char *name,
+                         struct things *out);
+/* The one of that name or id; *count: how many there are, of which any is given. */
+const json_t *volume_named(const json_t *volumes, const char *wanted, size_t *count);
+/* 0: it may be removed.  1: it goes by itself.  -1: not as it is, with words. */
+int volume_may_go(const struct thing *volume, struct err *err);
 /* Remove one; gone already is success. */
 int thing_delete(struct openstack *os, const struct thing *thing, int64_t deadline,
                  struct err *err);
@@ -114,12 +123,24 @@ int nova_flavors(struct openstack *os, int64_t deadline, struct err *err);
 /* Lines of the quota into `out`, ours counted from `servers` and `things`. */
 int nova_quota(struct openstack *os, const struct servers *servers, const struct things *things,
                int64_t deadline, struct probe *out, struct err *err);
-/* *maybe_done: the fault does not say whether the server was made. */
 /* What a server is made of, besides its flavor and image; NULL: none. */
 struct parts {
     char *port, *boot_volume, *scratch;
     const char *kept; /* the id of a volume that outlives it */
 };
+/* What is sent for it; nova_burn() it: it holds the join token. */
+json_t *nova_body(const struct openstack *os, const struct order *order,
+                  const struct flavor *flavor, const struct image *image, const struct parts *parts,
+                  const char *user_data);
+void nova_burn(json_t *body);
+/* What is free of the quota at this moment; < 0: no limit, or not said. */
+struct room_left {
+    int64_t instances, cores, memory;
+};
+int nova_room(struct openstack *os, int64_t deadline, struct room_left *out, struct err *err);
+/* Takes one such server from it; false, with words: it does not fit. */
+bool room_take(struct room_left *left, const struct flavor *flavor, struct err *err);
+/* *maybe_done: the fault does not say whether the server was made. */
 int nova_create(struct openstack *os, const struct order *order, const struct flavor *flavor,
                 const struct image *image, const struct parts *parts, const char *user_data,
                 bool *maybe_done, struct err *err);
@@ -144,6 +165,11 @@ int neutron_groups(struct openstack *os, int64_t deadline, struct things *out, s
 /* A port of that name on the site's network; *id is owned by the caller. */
 int neutron_port_make(struct openstack *os, const char *name, int64_t deadline, char **id,
                       struct err *err);
+/* The same in three: what it needs is there; what is sent; what came of it. */
+int neutron_port_ready(struct openstack *os, int64_t deadline, struct err *err);
+json_t *neutron_port_body(const struct openstack *os, const char *name);
+int neutron_port_take(struct openstack *os, const struct os_call *call, bool answered,
+                      const char *name, int64_t deadline, char **id, struct err *err);
 /* A floating address of the site's floating network for that port. */
 int neutron_floating_make(struct openstack *os, const char *name, const char *port,
                           int64_t deadline, struct err *err);
@@ -175,6 +201,16 @@ int cinder_quota(struct openstack *os, const struct servers *servers, const stru
 int worker_find(struct openstack *os, const char *name, int64_t deadline, struct servers *servers,
                 const struct server **out, struct err *err);
 int worker_make(struct openstack *os, const struct order *order, struct err *err);
+/* Many at once, see site_driver.create_many. */
+void worker_make_many(struct openstack *os, const struct order *orders, size_t count,
+                      struct err *errs);
+/* The steps that both share: volumes begun; floating address, group, and volumes waited for; all but
+ * the server removed.  `kept` is owned by the caller. */
+int worker_begin_volumes(struct openstack *os, const struct order *order, const struct image *image,
+                         struct parts *parts, char **kept, struct err *err);
+int worker_finish_parts(struct openstack *os, const struct order *order, struct parts *parts,
+                        struct err *err);
+int worker_remove_parts(struct openstack *os, const char *name, int64_t deadline, struct err *err);
 int worker_remove(struct openstack *os, const char *name, int64_t deadline, struct err *err);
 /* What workers share. */
 int shared_remove(struct openstack *os, int64_t deadline, struct err *err);
@@ -218,6 +254,8 @@ int user_data_make(const struct user_data *what, char **out, struct err *err);
 
 /* ---- driver.c: what a site of type heat reads, knows and gives as this one does ---- */
 
+/* Flavors, images and the network, asked for when that was long ago, or `anew`. */
+int os_know(struct openstack *os, bool anew, int64_t deadline, struct err *err);
 int os_read_names(const struct site_conf *conf, const char *pointer, const json_t **out,
                   struct err *err);
 int os_read_agent(struct openstack *os, struct err *err);

@@ -1,12 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* things.c - what bears our mark and is no server: kept in one list, removed in one way.
+/* things.c - what bears our mark and is no server: kept in one list.  Pure.
  *
  * The mark is where each service has room for it: Neutron's descriptions, Cinder's metadata, the
  * name of a server group. */
 #include <string.h>
 
 #include "base/own.h"
+#include "base/parse.h"
 #include "sites/openstack/openstack.h"
+
+void put_url(struct buf *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+            strchr("-._~", c))
+            buf_putc(out, (char)c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+const char *os_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text && *text ? text : NULL;
+}
+
+int64_t os_time(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    own_str char *zoned = NULL;
+    int64_t ms = 0;
+
+    if (!text || parse_time(text, &ms, NULL) == 0)
+        return ms;
+    zoned = xasprintf("%sZ", text);
+    return parse_time(zoned, &ms, NULL) == 0 ? ms : 0;
+}
 
 void things_free(struct things *things)
 {
@@ -45,32 +78,62 @@ const char *os_mark(const struct openstack *os, char out[96])
     return out;
 }
 
-int os_get(struct openstack *os, enum os_service service, const char *path, int64_t deadline,
-           json_t **out, struct err *err)
-{
-    own_os_call struct os_call call = { .service = service, .method = "GET", .path = path };
+/* ---- volumes --------------------------------------------------------------------------------- */
 
-    if (session_call(os->session, &call, deadline, err) < 0)
-        return -1;
-    *out = take_ptr(call.answer);
-    return 0;
+static void volume_add(const char *mark, const char *name, const json_t *from, struct things *out)
+{
+    const json_t *metadata = json_object_get(from, "metadata");
+    const char *id = os_text(from, "id"), *broker = os_text(metadata, MARK_BROKER);
+    const char *worker = os_text(metadata, MARK_WORKER), *status = os_text(from, "status");
+    const char *role = os_text(metadata, MARK_ROLE);
+    struct thing *volume;
+
+    /* A cloud that ignores the filter shows everybody's. */
+    if (!id || !broker || !worker || strcmp(broker, mark) != 0 ||
+        (name && strcmp(worker, name) != 0))
+        return;
+    volume = things_add(out, "volume", id, worker);
+    volume->status = status ? xstrdup(status) : NULL;
+    volume->role = role ? xstrdup(role) : NULL;
+    volume->size = json_integer_value(json_object_get(from, "size"));
+    volume->created_ms = os_time(json_object_get(from, "created_at"));
 }
 
-int os_delete(struct openstack *os, enum os_service service, const char *path, int64_t deadline,
-              struct err *err)
+const char *volumes_read(const json_t *volumes, const char *mark, const char *name,
+                         struct things *out)
 {
-    own_os_call struct os_call call = { .service = service, .method = "DELETE", .path = path };
-    struct err why = ERR_INIT;
+    const char *last = NULL;
+    const json_t *each;
+    size_t i;
 
-    if (session_call(os->session, &call, deadline, &why) == 0 || why.fault == FAULT_NOT_FOUND)
-        return 0;
-    if (err)
-        *err = why;
-    return -1;
+    json_array_foreach(volumes, i, each)
+    {
+        volume_add(mark, name, each, out);
+        last = os_text(each, "id");
+    }
+    return last;
+}
+
+const json_t *volume_named(const json_t *volumes, const char *wanted, size_t *count)
+{
+    const json_t *each, *found = NULL;
+    size_t i;
+
+    *count = 0;
+    json_array_foreach(volumes, i, each)
+    {
+        const char *id = os_text(each, "id"), *name = os_text(each, "name");
+
+        if (!id || (strcmp(id, wanted) != 0 && (!name || strcmp(name, wanted) != 0)))
+            continue;
+        found = each;
+        ++*count;
+    }
+    return found;
 }
 
 /* Cinder removes a volume only from certain states; from the others it goes, or it never will. */
-static int volume_ready(const struct thing *volume, struct err *err)
+int volume_may_go(const struct thing *volume, struct err *err)
 {
     static const char *const gone_soon[] = { "deleting", "detaching", "in-use", NULL };
     const char *status = volume->status ? volume->status : "";
@@ -91,30 +154,4 @@ static int volume_ready(const struct thing *volume, struct err *err)
                        "its state",
                        volume->id);
     return 0;
-}
-
-int thing_delete(struct openstack *os, const struct thing *thing, int64_t deadline, struct err *err)
-{
-    static const struct {
-        const char *kind, *path;
-        enum os_service service;
-    } kinds[] = {
-        { "port", "/ports/", OS_NETWORK },
-        { "floating-ip", "/floatingips/", OS_NETWORK },
-        { "security-group", "/security-groups/", OS_NETWORK },
-        { "server-group", "/os-server-groups/", OS_COMPUTE },
-        { "volume", "/volumes/", OS_VOLUME },
-    };
-
-    for (size_t i = 0; i < array_len(kinds); i++) {
-        own_str char *path = xasprintf("%s%s", kinds[i].path, thing->id);
-        int rc = 0;
-
-        if (strcmp(kinds[i].kind, thing->kind) != 0)
-            continue;
-        if (kinds[i].service == OS_VOLUME && (rc = volume_ready(thing, err)) != 0)
-            return rc < 0 ? -1 : 0;
-        return os_delete(os, kinds[i].service, path, deadline, err);
-    }
-    return err_set(err, FAULT_INTERNAL, "a %s is nothing that is removed", thing->kind);
 }

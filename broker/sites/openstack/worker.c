@@ -6,10 +6,13 @@
  * before it go again, and what cannot be removed then is found by its mark later. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "net/hash.h"
 #include "sites/openstack/openstack.h"
+
+#define CAREFUL_MS 3600000 /* from a refusal for quota on */
 
 static const struct server *ours_named(const struct servers *servers, const char *name)
 {
@@ -89,6 +92,8 @@ static int make_server(struct openstack *os, const struct order *order, const st
     if (os_user_data(os, order, image, parts, &user_data, err) < 0 || !user_data)
         return -1;
     rc = nova_create(os, order, flavor, image, parts, user_data, &maybe_done, err);
+    if (rc < 0 && err->fault == FAULT_QUOTA)
+        os->refused_mono_ms = clock_mono_ms();
     explicit_bzero(user_data, strlen(user_data));
     free(user_data);
     if (rc < 0 && maybe_done &&
@@ -97,7 +102,7 @@ static int make_server(struct openstack *os, const struct order *order, const st
     return rc;
 }
 
-static int begin_volumes(struct openstack *os, const struct order *order, const struct image *image,
+int worker_begin_volumes(struct openstack *os, const struct order *order, const struct image *image,
                          struct parts *parts, char **kept, struct err *err)
 {
     int64_t deadline = order->deadline_mono_ms;
@@ -114,14 +119,11 @@ static int begin_volumes(struct openstack *os, const struct order *order, const 
     return 0;
 }
 
-static int make_parts(struct openstack *os, const struct order *order, const struct flavor *flavor,
-                      const struct image *image, struct parts *parts, char **kept, struct err *err)
+int worker_finish_parts(struct openstack *os, const struct order *order, struct parts *parts,
+                        struct err *err)
 {
     int64_t deadline = order->deadline_mono_ms;
 
-    if (begin_volumes(os, order, image, parts, kept, err) < 0 ||
-        neutron_port_make(os, order->name, deadline, &parts->port, err) < 0)
-        return -1;
     if (os->floating_network &&
         neutron_floating_make(os, order->name, parts->port, deadline, err) < 0)
         return -1;
@@ -129,11 +131,20 @@ static int make_parts(struct openstack *os, const struct order *order, const str
         (parts->boot_volume && cinder_wait(os, parts->boot_volume, deadline, err) < 0) ||
         (parts->scratch && cinder_wait(os, parts->scratch, deadline, err) < 0))
         return -1;
+    return 0;
+}
+
+static int make_parts(struct openstack *os, const struct order *order, const struct flavor *flavor,
+                      const struct image *image, struct parts *parts, char **kept, struct err *err)
+{
+    if (worker_begin_volumes(os, order, image, parts, kept, err) < 0 ||
+        neutron_port_make(os, order->name, order->deadline_mono_ms, &parts->port, err) < 0 ||
+        worker_finish_parts(os, order, parts, err) < 0)
+        return -1;
     return make_server(os, order, flavor, image, parts, err);
 }
 
-/* All that was made for the worker and is no server.  *left: what is still going. */
-static int remove_things(struct openstack *os, const char *name, int64_t deadline, struct err *err)
+int worker_remove_parts(struct openstack *os, const char *name, int64_t deadline, struct err *err)
 {
     own_things struct things things = { .list = NULL };
     int rc = 0;
@@ -163,7 +174,19 @@ static int begun_before(struct openstack *os, const char *name, int64_t deadline
         return 0;
     if (worker_find(os, name, deadline, &servers, &made, err) < 0)
         return -1;
-    return made ? 1 : remove_things(os, name, deadline, err);
+    return made ? 1 : worker_remove_parts(os, name, deadline, err);
+}
+
+/* Where somebody else takes quota too, it is looked at once more before each server: a look costs less
+ * than what is made before the refusal, and than the refusal. */
+static int still_fits(struct openstack *os, const struct flavor *flavor, int64_t deadline,
+                      struct err *err)
+{
+    struct room_left left;
+
+    if (!os->refused_mono_ms || clock_mono_ms() - os->refused_mono_ms > CAREFUL_MS)
+        return 0;
+    return nova_room(os, deadline, &left, err) < 0 || !room_take(&left, flavor, err) ? -1 : 0;
 }
 
 static int make(struct openstack *os, const struct order *order, struct err *err)
@@ -181,9 +204,11 @@ static int make(struct openstack *os, const struct order *order, struct err *err
     rc = begun_before(os, order->name, order->deadline_mono_ms, err);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
+    if (still_fits(os, flavor, order->deadline_mono_ms, err) < 0)
+        return -1;
     rc = make_parts(os, order, flavor, image, &parts, &kept, err);
     if (rc < 0) /* what fails here, destroy repeats */
-        remove_things(os, order->name, order->deadline_mono_ms + UNWIND_MS, NULL);
+        worker_remove_parts(os, order->name, order->deadline_mono_ms + UNWIND_MS, NULL);
     if (rc < 0 && err->fault == FAULT_NOT_FOUND)
         free(take_ptr(os->server_group_id)); /* it may be the one that is gone */
     free(parts.port);
@@ -225,7 +250,7 @@ static int remove_worker(struct openstack *os, const char *name, int64_t deadlin
         if (servers.list[i].ours && strcmp(servers.list[i].name, name) == 0 &&
             nova_delete(os, servers.list[i].id, deadline, err) < 0)
             return -1;
-    return remove_things(os, name, deadline, err);
+    return worker_remove_parts(os, name, deadline, err);
 }
 
 int worker_remove(struct openstack *os, const char *name, int64_t deadline, struct err *err)

@@ -10,6 +10,7 @@
     stray SITE LIKE NAME  a volume there, marked as if the broker of the worker LIKE had made it for NAME
     volume-state WORKER STATE  what Cinder takes the worker's volumes for
     quota SITE KEY N     that project's quota of "volumes", "gigabytes" or "floatingip"
+    others SITE N        that many servers of another client there, in all
     crowd SEED           another client of the three projects, as their user: takes quota and frees it until SIGTERM
     wait-none SECONDS    until nothing is left; 1 when something still is
 """
@@ -190,6 +191,25 @@ def crowd(seed):
     return 0
 
 
+def others(site, count):
+    own = openstack.connect(cloud=site)
+    there = [s for s in get(own.compute, "/servers/detail", "servers") if s["name"] == "other"]
+    for server in there[int(count):]:
+        own.compute.delete(f"/servers/{server['id']}")
+    for _ in range(int(count) - len(there)):
+        answer = own.compute.post("/servers", json={"server": {
+            "name": "other", "flavorRef": cloud.compute.find_flavor("m1.tiny").id,
+            "imageRef": cloud.image.find_image("debian-12").id,
+            "networks": [{"uuid": cloud.network.find_network("labnet").id}]}})
+        answer.raise_for_status()
+    end = time.monotonic() + 120
+    while len([s for s in get(own.compute, "/servers/detail", "servers") if s["name"] == "other"]) != int(count):
+        if time.monotonic() > end:
+            return 1
+        time.sleep(0.5)
+    return 0
+
+
 def main():
     command, rest = sys.argv[1], sys.argv[2:]
     if command == "left":
@@ -200,7 +220,7 @@ def main():
     if command == "wait-none":
         return wait_none(float(rest[0]))
     return {"clean": clean, "delete": delete, "crowd": crowd, "volume": volume, "stray": stray,
-            "volume-state": volume_state, "quota": quota}[command](*rest)
+            "volume-state": volume_state, "quota": quota, "others": others}[command](*rest)
 
 
 sys.exit(main())

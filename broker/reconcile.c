@@ -743,39 +743,6 @@ static bool has_leaving(struct reconcile *r)
     return found;
 }
 
-/* What the least of its shapes takes of a line. */
-static int64_t least_of(const struct probe *probe, const struct quota *line)
-{
-    int64_t cpus = INT64_MAX, memory = INT64_MAX;
-
-    for (size_t i = 0; i < probe->shape_count; i++) {
-        if (probe->shapes[i].cpus < cpus)
-            cpus = probe->shapes[i].cpus;
-        if (probe->shapes[i].memory < memory)
-            memory = probe->shapes[i].memory;
-    }
-    return strcmp(line->name, "cores") == 0    ? cpus
-           : strcmp(line->name, "memory") == 0 ? memory
-                                               : line->per_worker;
-}
-
-/* Others hold what one more worker would need: nobody tells us when they let go of it. */
-static bool others_fill_it(struct reconcile *r)
-{
-    struct site_offer *offer = site_offer(r->options.site);
-    bool full = false;
-
-    for (size_t i = 0; i < offer->probe.quota_count; i++) {
-        const struct quota *line = &offer->probe.quotas[i];
-        int64_t least = strcmp(line->name, "instances") == 0 ? 1 : least_of(&offer->probe, line);
-
-        full |= line->limit >= 0 && line->others > 0 && least > 0 &&
-                line->limit - line->ours - line->others < least;
-    }
-    site_offer_put(r->options.site, offer);
-    return full;
-}
-
 static bool work_waits(struct reconcile *r)
 {
     struct queue *queue = r->options.queue;
@@ -792,7 +759,7 @@ static bool work_waits(struct reconcile *r)
 /* When it could be looked at for work that waits; INT64_MAX: that is not so. */
 static int64_t wanted_mono_ms(struct reconcile *r)
 {
-    return site_traits(r->options.site)->single || !others_fill_it(r)
+    return site_traits(r->options.site)->single || !site_filled_by_others(r->options.site)
                ? INT64_MAX
                : r->probed_mono_ms + WANTED_MS;
 }

@@ -205,6 +205,38 @@ void site_offer_put(struct site *site, struct site_offer *offer)
     pthread_mutex_unlock(&site->lock);
 }
 
+/* What the least of its shapes takes of a line. */
+static int64_t least_of(const struct probe *probe, const struct quota *line)
+{
+    int64_t cpus = INT64_MAX, memory = INT64_MAX;
+
+    for (size_t i = 0; i < probe->shape_count; i++) {
+        if (probe->shapes[i].cpus < cpus)
+            cpus = probe->shapes[i].cpus;
+        if (probe->shapes[i].memory < memory)
+            memory = probe->shapes[i].memory;
+    }
+    return strcmp(line->name, "cores") == 0    ? cpus
+           : strcmp(line->name, "memory") == 0 ? memory
+                                               : line->per_worker;
+}
+
+bool site_filled_by_others(struct site *site)
+{
+    struct site_offer *offer = site_offer(site);
+    bool full = false;
+
+    for (size_t i = 0; i < offer->probe.quota_count; i++) {
+        const struct quota *line = &offer->probe.quotas[i];
+        int64_t least = strcmp(line->name, "instances") == 0 ? 1 : least_of(&offer->probe, line);
+
+        full |= line->limit >= 0 && line->others > 0 && least > 0 &&
+                line->limit - line->ours - line->others < least;
+    }
+    site_offer_put(site, offer);
+    return full;
+}
+
 static bool is_counted(const struct probe *probe, const char *name)
 {
     for (size_t i = 0; probe->counted && probe->counted[i]; i++)

@@ -61,6 +61,8 @@ void site_freed(struct site *site, const struct site_offer *offer, struct site_f
 
 struct site_offer *site_offer(struct site *site); /* never NULL; give it back with: */
 void site_offer_put(struct site *site, struct site_offer *offer);
+/* Others hold what one more worker would need: nobody tells us when they let go of it. */
+bool site_filled_by_others(struct site *site);
 void site_health(struct site *site, struct site_health *out);
 void site_set_mode(struct site *site, enum site_mode mode);
 /* The breaker of one shape; *out is as last seen. */

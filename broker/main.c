@@ -19,6 +19,7 @@
 #include "conf/broker.h"
 #include "cron/timer.h"
 #include "notify/notify.h"
+#include "sites/site.h"
 
 struct options {
     const char *config, *state, *listen;
@@ -255,17 +256,38 @@ static int run(struct options options)
     return rc;
 }
 
+/* A site's own keys are its driver's to judge; opening one asks nothing of the network.  What spoilt
+ * an entry as a whole was told when it was read. */
+static size_t check_sites(const struct broker_conf *conf)
+{
+    size_t broken = 0;
+
+    for (size_t i = 0; i < conf->site_count; i++) {
+        struct site *site = NULL;
+        struct err err = ERR_INIT;
+
+        if (!conf->sites[i].fault && site_open(&conf->sites[i], conf->state, &site, &err) < 0) {
+            fprintf(stderr, "%s\n", err.text);
+            broken++;
+        }
+        site_close(site);
+    }
+    return broken;
+}
+
 static int check(const struct options *options)
 {
     struct broker_conf conf = { .file = NULL };
     struct err err = ERR_INIT;
     int rc = load_conf(options, &conf, &err);
+    size_t broken = rc < 0 ? 1 : check_sites(&conf);
 
     if (rc < 0)
         fprintf(stderr, "%s\n", err.text);
-    else
-        printf("%s: %zu sites\n", options->config ? options->config : "defaults", conf.site_count);
-    rc = rc < 0 || conf.warnings ? 1 : 0;
+    else if (!broken && !conf.warnings)
+        printf("%s: %zu %s\n", options->config ? options->config : "defaults", conf.site_count,
+               conf.site_count == 1 ? "site" : "sites");
+    rc = broken || conf.warnings ? 1 : 0;
     broker_conf_free(&conf);
     return rc;
 }

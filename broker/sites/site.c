@@ -118,7 +118,7 @@ int site_open(const struct site_conf *conf, const char *state, struct site **out
                                "a site of type %s has no queue of its own to take jobs from",
                                conf->type);
     if (driver->open(conf, dir, &self, err) < 0)
-        return err_wrap(err, "site %s", conf->name);
+        return -1;
     site = xcalloc(1, sizeof *site);
     site->conf = conf;
     site->driver = driver;

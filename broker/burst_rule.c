@@ -114,6 +114,22 @@ static void set_environment(const struct home_job *job, json_t *spec)
     json_object_set_new(environment, "SLURM_JOB_NUM_NODES", json_string("1"));
 }
 
+/* What its user asked for on sbatch's command line; lines of the script are in the description. */
+static void set_mail(const struct home_job *job, json_t *spec)
+{
+    json_t *on = json_array();
+
+    if (job->mail_on & MAIL_BEGIN)
+        json_array_append_new(on, json_string("started"));
+    if (job->mail_on & MAIL_END) {
+        json_array_append_new(on, json_string("succeeded"));
+        json_array_append_new(on, json_string("cancelled"));
+    }
+    if (job->mail_on & (MAIL_END | MAIL_FAIL))
+        json_array_append_new(on, json_string("failed"));
+    json_object_set_new(spec, "notify", json_pack("{s:o, s:[s]}", "on", on, "mail", job->mail_to));
+}
+
 /* The script lies beside the job's files under a name of ours; as in Slurm, standard error goes to
  * the same file as standard output unless it was given one of its own. */
 static void set_command(const struct home_job *job, json_t *spec)
@@ -154,6 +170,8 @@ json_t *burst_describe(const struct home_job *job, const char *site, const char 
         json_object_del(spec, not_carried[i]);
     if (!with_mail)
         json_object_del(spec, "notify");
+    else if (job->mail_to && !json_object_get(spec, "notify"))
+        set_mail(job, spec);
     json_object_set_new(spec, "name", json_string(job->name));
     set_resources(job, spec);
     set_placement(site, spec);

@@ -21,6 +21,9 @@ enum home_state {
     HOME_STAYS /* waits for something that no other site could give it: its begin, a dependency */
 };
 
+/* Of what its user is to be written to. */
+enum home_mail { MAIL_BEGIN = 1, MAIL_END = 2, MAIL_FAIL = 4 };
+
 struct home_job {
     char *id; /* the site's own */
     char *user, *account, *partition, *qos, *name, *comment, *folder;
@@ -35,6 +38,8 @@ struct home_job {
     int64_t memory; /* bytes; 0: not said */
     int64_t walltime_ms;
     char *gpu_model;    /* NULL: any */
+    char *mail_to;      /* an address; NULL: nobody */
+    unsigned mail_on;   /* enum home_mail */
     char *out, *errors; /* where its output goes; equal, or `errors` NULL: into one file */
 };
 void home_job_free(struct home_job *job); /* what it holds */

@@ -22,6 +22,7 @@ void home_job_free(struct home_job *job)
     free(job->comment);
     free(job->folder);
     free(job->gpu_model);
+    free(job->mail_to);
     free(job->out);
     free(job->errors);
     *job = (struct home_job){ .id = NULL };
@@ -201,6 +202,30 @@ static void read_gpus(const char *line, struct home_job *job)
     }
 }
 
+/* "MailUser=ada@lab.example MailType=END,FAIL"; a name without a host is of the cluster's own mail. */
+static void read_mail(const char *line, struct home_job *job)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } types[] = { { "BEGIN", MAIL_BEGIN }, { "END", MAIL_END }, { "FAIL", MAIL_FAIL } };
+    own_str char *to = value_of(line, "MailUser"), *type = value_of(line, "MailType");
+
+    free(job->mail_to);
+    job->mail_to = NULL;
+    job->mail_on = 0;
+    for (size_t i = 0; type && i < array_len(types); i++) {
+        const char *found = strstr(type, types[i].name);
+        size_t length = strlen(types[i].name);
+
+        if (found && (found == type || found[-1] == ',') &&
+            (!found[length] || found[length] == ','))
+            job->mail_on |= types[i].bit;
+    }
+    if (job->mail_on && to && strchr(to, '@'))
+        job->mail_to = take_ptr(to);
+}
+
 void home_detail_read(const char *line, struct home_job *job)
 {
     static const char *const binding[] = { "ReqNodeList", "Features", "Licenses", "Network" };
@@ -214,6 +239,7 @@ void home_detail_read(const char *line, struct home_job *job)
     if (asked || tres)
         read_tres(asked ? asked : tres, job);
     read_gpus(line, job);
+    read_mail(line, job);
     if (job->cpus < 1)
         job->cpus = 1;
     if (minutes > 0)

@@ -123,6 +123,21 @@ static void what_is_bound_to_its_cluster_is_known(void **state)
     }
 }
 
+static void mail_is_for_an_address(void **state)
+{
+    struct home_job job =
+        job_of("JobId=8 JobName=x MailUser=ada@lab.example MailType=BEGIN,FAIL Power=");
+
+    (void)state;
+    assert_string_equal(job.mail_to, "ada@lab.example");
+    assert_int_equal(job.mail_on, MAIL_BEGIN | MAIL_FAIL);
+    home_detail_read("JobId=8 JobName=x MailUser=ada MailType=END Power=", &job);
+    assert_null(job.mail_to);
+    home_detail_read("JobId=8 JobName=x Power=", &job);
+    assert_int_equal(job.mail_on, 0);
+    home_job_free(&job);
+}
+
 /* ---- several scripts, one command */
 
 static void words_of_a_script_are_its_own(void **state)
@@ -164,6 +179,7 @@ int main(void)
         cmocka_unit_test(only_what_waits_for_room_may_go),
         cmocka_unit_test(the_details_are_read),
         cmocka_unit_test(what_is_bound_to_its_cluster_is_known),
+        cmocka_unit_test(mail_is_for_an_address),
         cmocka_unit_test(words_of_a_script_are_its_own),
         cmocka_unit_test(a_status_that_is_none_ends_it),
     };

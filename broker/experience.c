@@ -8,9 +8,9 @@
 #include "base/map.h"
 #include "base/own.h"
 
-enum kind { RUN, BOOT, WAIT, BREAKER, AVOID, SHARE, MONEY, COST, KIND_COUNT };
-static const char *const stems[KIND_COUNT] = { "run/",   "boot/",  "wait/",  "breaker/",
-                                               "avoid/", "share/", "money/", "cost/" };
+enum kind { RUN, BOOT, WAIT, BREAKER, AVOID, SHARE, MONEY, COST, PART, KIND_COUNT };
+static const char *const stems[KIND_COUNT] = { "run/",   "boot/",  "wait/", "breaker/", "avoid/",
+                                               "share/", "money/", "cost/", "part/" };
 
 struct figure {
     char *key; /* with its stem */
@@ -191,6 +191,25 @@ static void learn(struct figure *figure, int64_t ms)
 void experience_ran(struct experience *experience, int64_t class_id, int64_t run_ms)
 {
     learn(run_of(experience, class_id), run_ms);
+}
+
+const struct learned *experience_part(struct experience *experience, const char *who)
+{
+    return &figure_of(experience, PART, who)->learned;
+}
+
+#define TEACHERS 3 /* tasks of a class that teach what is not known of others */
+void experience_took(struct experience *experience, int64_t class_id, const char *project,
+                     const char *user, int64_t run_ms, int64_t walltime_ms)
+{
+    own_str char *both = xasprintf("%s/%s", project, user);
+    const char *const who[] = { both, project, "" };
+
+    if (walltime_ms <= 0 || run_of(experience, class_id)->learned.seen >= TEACHERS)
+        return;
+    for (size_t i = 0; i < array_len(who); i++)
+        learn(figure_of(experience, PART, who[i]),
+              (int64_t)(1000.0 * (double)run_ms / (double)walltime_ms));
 }
 
 void experience_booted(struct experience *experience, const char *site, const char *image,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* experience.h - what the broker has learnt: run times, boot times, usage, money.
  *
- * Plain figures by name, kept by the store under the keys "run/CLASS", "boot/SITE/IMAGE/SHAPE",
+ * Plain figures by name, kept by the store under the keys "run/CLASS", "part/[PROJECT[/USER]]", "boot/SITE/IMAGE/SHAPE",
  * "wait/SITE/CLASS", "breaker/SITE[/SHAPE]", "avoid/SITE/CLASS", "cost/CLASS", "share/PROJECT[/USER]" and
  * "money/PROJECT".  One thread at a time, with the queue's lock held. */
 #ifndef SPILLWAY_EXPERIENCE_H
@@ -25,6 +25,13 @@ void experience_show(const struct experience *experience, experience_record *eac
 /* Never NULL; nothing seen yet is a zeroed value. */
 const struct learned *experience_run(struct experience *experience, int64_t class_id);
 void experience_ran(struct experience *experience, int64_t class_id, int64_t run_ms);
+/* What part of their walltimes, in thousandths, tasks of "PROJECT/USER", of "PROJECT", or of
+ * everybody ("") ran.  The figure stays where it is. */
+const struct learned *experience_part(struct experience *experience, const char *who);
+/* One of the first tasks of a class took so much of its walltime: those that follow it teach no more,
+ * or one large array would speak for all that its user does. */
+void experience_took(struct experience *experience, int64_t class_id, const char *project,
+                     const char *user, int64_t run_ms, int64_t walltime_ms);
 /* A worker took so long from its beginning to its join.  `image` "": none is named. */
 void experience_booted(struct experience *experience, const char *site, const char *image,
                        const char *shape, int64_t boot_ms);

@@ -160,6 +160,10 @@ static struct wclass *wclass_get(struct world *world, struct qclass *class)
         wclass->class = class;
         map_put(&world->classes, (uint64_t) class->id, wclass);
         world->taken = 0; /* its waits are to be looked up */
+        own_str char *both = xasprintf("%s/%s", class->project, class->user);
+        wclass->parts[0] = experience_part(world->experience, both);
+        wclass->parts[1] = experience_part(world->experience, class->project);
+        wclass->parts[2] = experience_part(world->experience, "");
     }
     if (wclass->made != world->configuration)
         wclass_fix(world, wclass);
@@ -356,14 +360,18 @@ static struct sched_run run_of(struct world *world, const struct qtask *task, in
         &wclass->fixed
              .options[task->grant.alternative < wclass->fixed.option_count ? task->grant.alternative
                                                                            : 0];
-    int64_t run = learned_mean_ms(experience_run(world->experience, task->job->class->id));
+    int64_t run = learned_run(world, wclass);
+    int64_t started = task->started_ms ? task->started_ms : world->snapshot.now_ms;
 
+    if (run < 0 || (option->walltime_ms && run > option->walltime_ms))
+        run = option->walltime_ms ? option->walltime_ms : -1;
     return (struct sched_run){
         .worker = worker,
         .class_index = wclass->pass == world->pass ? wclass->place : -1,
         .count = 1,
         .need = { task->grant.cpus, task->grant.memory, task->grant.disk, task->grant.gpus },
-        .ends_ms = task->started_ms && run >= 0 ? task->started_ms + run : -1,
+        .guessed = !experience_run(world->experience, wclass->class->id)->seen,
+        .ends_ms = run >= 0 ? started + run : -1,
         .latest_ms =
             task->started_ms && option->walltime_ms ? task->started_ms + option->walltime_ms : -1,
     };
@@ -501,8 +509,9 @@ static void put_class(struct world *world, struct people *people, struct qclass 
     if (from->spec.placement.max_cost >= 0)
         class->cost_left =
             from->spec.placement.max_cost - experience_cost(world->experience, from->id);
-    class->run_ms = learned_mean_ms(experience_run(world->experience, from->id));
+    class->run_ms = learned_run(world, wclass);
     class->run_high_ms = learned_high_ms(experience_run(world->experience, from->id));
+    class->run_guessed = class->run_ms >= 0 && class->run_high_ms < 0;
     class->site_wait_ms = wclass->waits;
 }
 

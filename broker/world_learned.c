@@ -126,6 +126,12 @@ const struct wboots *learned_boots(struct world *world, size_t place,
     return boots;
 }
 
+int64_t learned_run(struct world *world, const struct wclass *wclass)
+{
+    return learned_run_ms(experience_run(world->experience, wclass->class->id),
+                          wclass->fixed.options[0].walltime_ms, wclass->parts, 3);
+}
+
 /* ---- faults ---- */
 
 struct avoiding {
@@ -256,6 +262,15 @@ static void pay(struct world *world, const struct qtask *task, const struct room
                         now_ms);
 }
 
+/* Of the alternative that it ran as; 0: none. */
+static int64_t walltime_of(const struct qtask *task)
+{
+    const struct job_spec *spec = &task->job->class->spec;
+    size_t option = task->grant.alternative < spec->option_count ? task->grant.alternative : 0;
+
+    return spec->option_count ? spec->options[option].walltime_ms : 0;
+}
+
 void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bool succeeded,
                int64_t now_ms)
 {
@@ -268,6 +283,8 @@ void world_ran(struct world *world, const struct qtask *task, int64_t run_ms, bo
 
     pay(world, task, &room, run_ms, now_ms);
     if (succeeded) {
+        experience_took(world->experience, class->id, class->project, class->user, run_ms,
+                        walltime_of(task));
         experience_ran(world->experience, class->id, run_ms);
         experience_worked(world->experience, task->worker->site, class->id);
     }

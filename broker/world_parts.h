@@ -29,7 +29,8 @@ struct wclass {
     uint64_t made; /* configuration it was made under */
     int place;     /* in the snapshot of pass `pass` */
     uint64_t pass;
-    int64_t *waits; /* by site, as learnt; NULL: none known */
+    int64_t *waits;                 /* by site, as learnt; NULL: none known */
+    const struct learned *parts[3]; /* of walltimes: its user's, its project's, everybody's */
     struct arena arena;
 };
 
@@ -73,6 +74,8 @@ const struct wboots *learned_boots(struct world *world, size_t place,
                                    const struct site_offer *offer);
 /* Sites that failed tasks of the class of late. */
 void learned_avoid(struct world *world, struct sched_class *classes, int64_t now_ms);
+/* What a task of the class is thought to run, typically; -1: nothing is known. */
+int64_t learned_run(struct world *world, const struct wclass *wclass);
 /* The time that a project's ceiling on money is for. */
 int64_t period_of(const struct world *world, const char *project);
 

@@ -21,14 +21,6 @@ struct offer {
     int group;
 };
 
-/* Beyond this many pools, those of one tier are taken together: a crowd is its mean. */
-#define SUITS_MOST 16
-struct suits {
-    struct suit list[SUITS_MOST];
-    size_t count;
-    bool at_once; /* for tasks that come all together: each slot starts one of them */
-};
-
 /* Of the sites of one tier, so many are looked at closely, the most promising first. */
 #define CLOSELY 8
 
@@ -107,11 +99,11 @@ static double in_time(const struct pass *pass, const struct pass_class *pc, doub
  * comes at that time does not count on them as well. */
 static void take_places(struct pass *pass, struct pass_class *pc, const struct suits *suits)
 {
-    const struct sched_option *option = &pc->class->options[0];
     double left = (double)(pc->left - pc->assigned);
 
     for (size_t i = 0; i < pass->suited_count && left > 0; i++) {
-        struct pool *pool = &pass->pools[pass->suited[i]];
+        struct pool *pool = &pass->pools[pass->suited[i].pool];
+        const struct sched_option *option = pass->suited[i].option;
         double slots = (double)room_count(&pool->total, &option->need);
         double some = fmin(left, fmax(pool->workers - pool->due, 0) * slots);
 
@@ -121,51 +113,8 @@ static void take_places(struct pass *pass, struct pass_class *pc, const struct s
     pc->pooled = suits->count > 0;
 }
 
-static void suit_add(struct suit *suit, const struct pool *pool, double slots, double part,
-                     enum tier tier)
-{
-    suit->slots =
-        (suit->slots * suit->workers + slots * pool->workers) / (suit->workers + pool->workers);
-    suit->part =
-        (suit->part * suit->workers + part * pool->workers) / (suit->workers + pool->workers);
-    suit->workers += pool->workers;
-    suit->phase += pool->phase;
-    suit->spread += pool->spread;
-    suit->pieces += pool->pieces;
-    suit->queued += pool->queued;
-    suit->due += pool->due;
-    suit->tier = tier;
-    suit->coming = pool->coming;
-}
-
-static void suits_of(struct pass *pass, const struct pass_class *pc, int option, struct suits *out)
-{
-    const struct sched_option *o = &pc->class->options[option];
-    size_t kept = 0;
-
-    pass->suited_count = 0;
-    for (size_t p = 0; p < pass->pool_count; p++)
-        if (pool_suits(pass, pc, o, &pass->pools[p]))
-            pass->suited[pass->suited_count++] = (int)p;
-    memset(out, 0, sizeof *out);
-    out->at_once = pc->prepares;
-    for (size_t i = 0; i < pass->suited_count; i++) {
-        const struct pool *pool = &pass->pools[pass->suited[i]];
-        enum tier tier = pass->snap->sites[pool->site].tier;
-        double slots = (double)room_count(&pool->total, &o->need);
-        bool one_by_one = pass->suited_count <= SUITS_MOST;
-
-        suit_add(&out->list[one_by_one ? i : (size_t)tier * 2 + pool->coming], pool, slots,
-                 (double)o->need.cpus / fmax((double)pool->total.cpus, 1), tier);
-    }
-    out->count = pass->suited_count <= SUITS_MOST ? pass->suited_count : 6;
-    for (size_t i = 0; i < out->count; i++)
-        if (out->list[i].workers > 0)
-            out->list[kept++] = out->list[i];
-    out->count = kept;
-}
-
-/* Tasks that the pools will have started by `same` from now; those of nearer tiers by `near`. */
+/* Tasks that the pools will have started by `same` from now; those of nearer tiers by `near`, those
+ * of further ones as far as it will be worth leaving for them by then. */
 static double handled(const struct suits *suits, enum tier tier, double run, double same,
                       double near)
 {
@@ -173,7 +122,7 @@ static double handled(const struct suits *suits, enum tier tier, double run, dou
 
     for (size_t i = 0; i < suits->count; i++) {
         const struct suit *suit = &suits->list[i];
-        double horizon = suit->tier < tier ? near : same;
+        double horizon = suit->tier < tier ? near : suit->tier > tier ? same - suit->leave : same;
         double starts = pool_starts(suit, run, horizon);
 
         if (suits->at_once)
@@ -181,16 +130,6 @@ static double handled(const struct suits *suits, enum tier tier, double run, dou
         sum += starts;
     }
     return sum;
-}
-
-static int64_t first_start(const struct suits *suits, enum tier before)
-{
-    double least = INFINITY;
-
-    for (size_t i = 0; i < suits->count; i++)
-        if (suits->list[i].tier < before)
-            least = fmin(least, pool_wait(&suits->list[i]));
-    return isfinite(least) ? (int64_t)least : -1;
 }
 
 /* A price to compare by, where the site names none. */
@@ -226,24 +165,6 @@ static void score_offer(const struct pass *pass, const struct sched_class *class
     }
 }
 
-static int64_t overflow_after(const struct pass *pass, const struct sched_site *site)
-{
-    return pass->params->overflow == SCHED_OVERFLOW_GAIN ? site->overflow_after_ms : 0;
-}
-
-/* For the earliest deadline's sake, room in time counts only up to the last moment to start. */
-static bool deadline_asks(const struct pass *pass, const struct sched_class *class, int64_t run,
-                          double *horizon)
-{
-    double slack =
-        class->deadline_ms ? fmax((double)(class->deadline_ms - pass->now - run), 0) : INFINITY;
-
-    if (slack >= *horizon)
-        return false;
-    *horizon = slack;
-    return true;
-}
-
 /* Workers that money allows, at the cost of each with its work. */
 static int64_t affordable(const struct pass *pass, const struct pass_class *pc,
                           const struct offer *offer, int64_t count)
@@ -270,7 +191,7 @@ static bool weigh(struct pass *pass, struct pass_class *pc, const struct suits *
     const struct sched_option *option = &pc->class->options[offer->option];
     int64_t run = run_typical(pass->params, pc->class, option);
     int64_t queue = wait_there(pc->class, site, offer->site);
-    bool urgent = false, first = suits->count == 0;
+    bool urgent = false, first = first_start(suits, site->tier + 1) < 0;
     double same, near, most, ready;
 
     offer->boot = boot_ms(pass->params, site, offer->shape,
@@ -321,8 +242,9 @@ static bool weigh_gang(struct pass *pass, struct pass_class *pc, struct offer *o
     double have = 0, run = (double)run_typical(pass->params, pc->class, option);
 
     for (size_t i = 0; i < pass->suited_count; i++)
-        if (pass->pools[pass->suited[i]].site == offer->site)
-            have += pass->pools[pass->suited[i]].workers;
+        if (pass->pools[pass->suited[i].pool].site == offer->site &&
+            pool_suits(pass, pc, option, &pass->pools[pass->suited[i].pool]))
+            have += pass->pools[pass->suited[i].pool].workers;
     offer->boot = boot_ms(pass->params, site, offer->shape,
                           pc->class->image ? pc->class->image : site->image);
     offer->finish = offer->boot + (int64_t)run + wait_there(pc->class, site, offer->site);
@@ -333,7 +255,7 @@ static bool weigh_gang(struct pass *pass, struct pass_class *pc, struct offer *o
     offer->cost = worker_cost(site, &site->shapes[offer->shape], offer->boot,
                               (double)run_safe(pass->params, pc->class, option));
     if (offer->count <= 0) {
-        pc->why = SCHED_WHY_BUSY;
+        pc->why = pc->why ? pc->why : SCHED_WHY_BUSY;
         return false;
     }
     if (offer->count > offer->head)
@@ -545,6 +467,67 @@ static void offers(struct pass *pass, const struct look *look, const struct site
     }
 }
 
+/* How many new workers of the shape it would be worth starting for `left` tasks, as weigh() has it,
+ * and how many of these they would have begun by the horizon; of an infinite one, as many as they
+ * would be started for. */
+static int64_t would_begin(const struct pass *pass, const struct pass_class *pc, int option,
+                           size_t s, int shape, double horizon, int64_t left, bool first,
+                           int64_t *workers)
+{
+    const struct sched_site *site = &pass->snap->sites[s];
+    const struct sched_option *o = &pc->class->options[option];
+    double run = (double)run_typical(pass->params, pc->class, o);
+    double boot = (double)boot_ms(pass->params, site, shape,
+                                  pc->class->image ? pc->class->image : site->image);
+    double ready = boot + (double)wait_there(pc->class, site, (int)s);
+    double slots = (double)room_count(&site->shapes[shape].room, &o->need), most;
+    double price = site->shapes[shape].price_hour;
+    bool urgent = pass->now - pc->class->oldest_ms > pass->params->reserve_after_ms;
+    int64_t head = pass->sites[s].head[shape] - pass->sites[s].promised;
+
+    *workers = 0;
+    if (ready > horizon || head <= 0)
+        return 0;
+    most = urgent ? ceil((double)left / slots)
+                  : floor((double)left / (slots * fmax(1, ceil(boot / run))));
+    most = fmin(fmax(most, first ? 1 : 0), (double)head);
+    *workers = money_allows(pass, pc, s, price, worker_cost(site, &site->shapes[shape], boot, run),
+                            (int64_t)most);
+    if (*workers <= 0)
+        return 0;
+    most = isinf(horizon) ? fmax(1, ceil(boot / run)) : 1 + floor((horizon - ready) / run);
+    return (int64_t)fmin((double)left, (double)*workers * slots * most);
+}
+
+int64_t creates_promise(struct pass *pass, const struct pass_class *pc, int option,
+                        enum tier before, double horizon, int64_t left, const struct suits *suits)
+{
+    int64_t abroad = pass->projects[pc->class->project].workers_left, all = left;
+
+    for (size_t s = 0; s < pass->snap->site_count && left > 0; s++) {
+        enum tier tier = pass->snap->sites[s].tier;
+        uint64_t shapes = pc->fit->shapes[(size_t)option * pc->fit->sites + s];
+        int64_t best = 0, workers = 0;
+
+        if (tier >= before || !site_set_has(&pass->open, s) ||
+            !site_set_has(&pass->projects[pc->class->project].allowed, s) ||
+            (tier > TIER_HOME && abroad <= 0))
+            continue;
+        for (shapes &= pass->sites[s].shapes_head; shapes; shapes &= shapes - 1) {
+            int64_t some, tasks = would_begin(pass, pc, option, s, __builtin_ctzll(shapes), horizon,
+                                              left, first_start(suits, tier + 1) < 0, &some);
+
+            if (tasks > best) {
+                best = tasks;
+                workers = some;
+            }
+        }
+        pass->sites[s].promised += workers;
+        left -= best;
+    }
+    return all - left;
+}
+
 static void accept(struct pass *pass, struct pass_class *pc, const struct offer *offer)
 {
     const struct sched_class *class = pc->class;
@@ -594,26 +577,19 @@ static void accept(struct pass *pass, struct pass_class *pc, const struct offer 
     order_charge(pass, class, &option->need, (int64_t)tasks);
 }
 
-/* What is left waits for the pools there are: it lies before whoever comes later.  `suits` are
- * those of the first option, as pass->suited has them. */
+/* What is left waits for the pools there are, `suits`, which are as pass->suited has them. */
 static void queue_up(struct pass *pass, struct pass_class *pc, const struct suits *suits)
 {
     double run = (double)run_typical(pass->params, pc->class, &pc->class->options[0]);
-    double rate = 0, work = (double)(pc->left - pc->assigned) * run;
-    int64_t start = first_start(suits, TIER_COMMERCIAL + 1);
+    int64_t start = first_start(suits, TIERS_ALL);
 
     if (pc->start_ms < 0 && start >= 0)
         pc->start_ms = pass->now + start;
-    for (size_t i = 0; i < suits->count; i++) {
-        rate += suits->list[i].workers * suits->list[i].slots;
+    for (size_t i = 0; i < suits->count; i++)
         pc->coming |= suits->list[i].coming;
-    }
-    for (size_t i = 0; i < pass->suited_count && work > 0; i++) {
-        struct pool *pool = &pass->pools[pass->suited[i]];
-
-        pool->queued += pool->workers * work / rate;
-    }
+    suits_queue(pass, suits, TIERS_ALL, (double)(pc->left - pc->assigned) * run);
     pc->pooled = suits->count > 0;
+    pc->queued = true;
 }
 
 int64_t create_some(struct pass *pass, int class_index, int64_t want)
@@ -627,7 +603,9 @@ int64_t create_some(struct pass *pass, int class_index, int64_t want)
 
     for (size_t i = 0; i < sizeof sites.bits / sizeof sites.bits[0]; i++)
         sites.bits[i] &= pass->open.bits[i] & pass->projects[class->project].allowed.bits[i];
-    /* The first option last: its suits are those that queue_up() wants. */
+    if (pc->queued)
+        return 0;
+    suits_of(pass, pc, class->option_count, TIERS_ALL, &suits);
     for (int o = (int)class->option_count - 1; o >= 0; o--) {
         struct offer offer = { 0 };
         struct look look = { .pc = pc,
@@ -637,13 +615,17 @@ int64_t create_some(struct pass *pass, int class_index, int64_t want)
                              .run = (double)run_typical(pass->params, class, &class->options[o]),
                              .want = want };
 
-        suits_of(pass, pc, o, &suits);
         if (left <= 0 || site_set_empty(&sites))
-            continue;
+            break;
+        /* Room for a later alternative is none for an earlier one. */
+        if (class->ordered && o + 1 < (int)class->option_count)
+            suits_of(pass, pc, (size_t)o + 1, TIERS_ALL, &suits);
         offers(pass, &look, &sites, &offer);
         if (offer.count && (!best.count || class->ordered || !better(pass, &best, &offer)))
             best = offer;
     }
+    if (best.count == 0 && class->ordered && class->option_count > 1)
+        suits_of(pass, pc, class->option_count, TIERS_ALL, &suits);
     if (best.count == 0 && pc->prepares) {
         take_places(pass, pc, &suits);
         return 0;
@@ -658,7 +640,7 @@ int64_t create_some(struct pass *pass, int class_index, int64_t want)
 
 void create_all(struct pass *pass)
 {
-    bool waits = false;
+    bool waits = false, gpus = false;
 
     for (size_t i = 0; i < pass->queue_count; i++) {
         struct pass_class *pc = &pass->classes[pass->queue[i]];
@@ -666,9 +648,12 @@ void create_all(struct pass *pass)
         if (pc->prepares)
             pc->left = pc->class->coming;
         waits |= pc->left > 0;
+        gpus |= pc->left > 0 && pc->asks_gpus;
     }
     if (waits && !site_set_empty(&pass->open)) {
         pool_make(pass);
+        if (gpus && pass->params->order == SCHED_ORDER_FAIR)
+            order_serve_gpus(pass, SERVE_CREATE);
         order_serve(pass, SERVE_CREATE);
     }
     for (size_t i = 0; i < pass->queue_count; i++)

@@ -124,6 +124,7 @@ static void begin_workers(struct pass *pass)
         if (!pw->usable)
             continue;
         room_add(&pass->ready_whole, &worker->total);
+        pass->gpus_free += worker->free.gpus > 0 ? worker->free.gpus : 0;
         ps->ready_count++;
         if (worker->free.cpus > 0)
             ps->room_count++;
@@ -191,6 +192,8 @@ static void begin_sites(struct pass *pass)
         ledger_open(pass, s);
         if (pass->sites[s].open)
             site_set_add(&pass->open, s);
+        if (pass->sites[s].leases)
+            site_set_add(&pass->tiers[pass->snap->sites[s].tier], s);
     }
 }
 
@@ -251,10 +254,32 @@ static bool begin_coming(struct pass *pass, size_t c)
     return pc->prepares;
 }
 
+/* The nearest tier with a site that can run the class and did not fail it of late. */
+static enum tier near_tier(const struct pass *pass, const struct pass_class *pc)
+{
+    const struct site_set *allowed = &pass->projects[pc->class->project].allowed;
+
+    for (int tier = TIER_HOME; tier < TIER_COMMERCIAL; tier++)
+        for (size_t i = 0; i < array_len(allowed->bits); i++)
+            if (pass->tiers[tier].bits[i] & pc->fit->shaped.bits[i] & allowed->bits[i] &
+                ~pc->class->avoid.bits[i])
+                return (enum tier)tier;
+    return TIER_COMMERCIAL;
+}
+
+static bool asks_gpus(const struct sched_class *class)
+{
+    for (size_t o = 0; o < class->option_count; o++)
+        if (class->options[o].need.gpus == 0)
+            return false;
+    return true;
+}
+
 static void begin_classes(struct pass *pass)
 {
     const struct sched_snapshot *snap = pass->snap;
     struct cursor *cursors;
+    int64_t *earlier;
     size_t options = 0;
 
     pass->classes = pass_alloc(pass, snap->class_count + 1, sizeof *pass->classes);
@@ -265,6 +290,9 @@ static void begin_classes(struct pass *pass)
             options += snap->classes[c].option_count;
         }
     cursors = pass_alloc(pass, options + 1, sizeof *cursors);
+    earlier = pass_alloc(pass, options + 1, sizeof *earlier);
+    for (size_t i = 0; i < options; i++)
+        earlier[i] = -1;
     for (size_t i = 0; i < pass->queue_count; i++) {
         struct pass_class *pc = &pass->classes[pass->queue[i]];
 
@@ -274,8 +302,12 @@ static void begin_classes(struct pass *pass)
         pc->left = pc->class->ready;
         pc->cost_left = pc->class->cost_left;
         pc->start_ms = -1;
+        pc->near = near_tier(pass, pc);
+        pc->asks_gpus = asks_gpus(pc->class);
         pc->cursors = cursors;
         cursors += pc->class->option_count;
+        pc->earlier = earlier;
+        earlier += pc->class->option_count;
     }
 }
 
@@ -335,6 +367,30 @@ static void mark_stuck(struct pass *pass, const struct pass_class *pc)
     }
 }
 
+/* What nothing holds, and what is held by tasks that end about now: behind a long one nothing is to
+ * wait.  One that should have ended seconds ago is a long one. */
+#define SOON_MS 5000
+static void find_soon(struct pass *pass)
+{
+    const struct sched_snapshot *snap = pass->snap;
+
+    if (snap->run_count == 0)
+        return;
+    pass->soon = pass_alloc(pass, snap->worker_count + 1, sizeof *pass->soon);
+    for (size_t w = 0; w < snap->worker_count; w++)
+        if (pass->workers[w].usable)
+            pass->soon[w] = snap->workers[w].free;
+    for (size_t i = 0; i < snap->run_count; i++) {
+        const struct sched_run *run = &snap->runs[i];
+
+        if (!run->guessed && run->ends_ms >= pass->now - SOON_MS &&
+            run->ends_ms <= pass->now + SOON_MS)
+            room_take(&pass->soon[run->worker], &run->need, -run->count);
+    }
+    for (size_t w = 0; w < snap->worker_count; w++)
+        room_clamp(&pass->soon[w], &snap->workers[w].total);
+}
+
 static void lease_ahead(struct pass *pass)
 {
     bool any = false;
@@ -344,6 +400,7 @@ static void lease_ahead(struct pass *pass)
               ahead_of(pass, pass->classes[pass->queue[i]].class) > 0;
     if (!any)
         return;
+    find_soon(pass);
     for (size_t s = 0; s < pass->snap->site_count; s++) {
         struct pass_site *ps = &pass->sites[s];
 
@@ -381,6 +438,8 @@ static enum sched_why why_waits(const struct pass *pass, const struct pass_class
 {
     struct site_set sites = usable_sites(pass, pc);
 
+    if (pc->why == SCHED_WHY_OVERFLOW && (pc->coming || pc->assigned))
+        return SCHED_WHY_COMING;
     if (pc->why)
         return pc->why;
     if (site_set_empty(&pc->fit->shaped))
@@ -396,6 +455,15 @@ static enum sched_why why_waits(const struct pass *pass, const struct pass_class
     if (pc->class->running > 0)
         return SCHED_WHY_BUSY;
     return pc->head ? SCHED_WHY_RULE : SCHED_WHY_QUOTA;
+}
+
+/* Whether it is worth leaving may change without an event, when what runs takes longer than it was
+ * thought to: asked again within a tenth of the gain that it takes. */
+static int64_t ask_again(const struct pass_class *pc)
+{
+    int64_t span = pc->leave_ms > 0 ? pc->leave_ms / 10 : 10000;
+
+    return span < 500 ? 500 : span < 60000 ? span : 60000;
 }
 
 static void tell_waits(struct pass *pass)
@@ -418,9 +486,27 @@ static void tell_waits(struct pass *pass)
         due = since + pass->params->reserve_after_ms;
         if (due > pass->now)
             pass_wake(pass, due);
-        if (d->why == SCHED_WHY_OVERFLOW)
-            pass_wake(pass, pass->now + 10000);
+        if (pc->why == SCHED_WHY_OVERFLOW)
+            pass_wake(pass, pass->now + ask_again(pc));
     }
+}
+
+/* What asks for GPUs can run on few workers only, so it is served first where some are free; the
+ * rest of what these have is for others as long as nobody waits for the GPUs. */
+static void serve_slots(struct pass *pass)
+{
+    if (pass->params->order == SCHED_ORDER_FAIR && pass->gpus_free > 0) {
+        order_serve_gpus(pass, SERVE_SLOTS);
+        pass->gpu_waits = pass_alloc(pass, pass->queue_count + 1, sizeof *pass->gpu_waits);
+        for (size_t i = 0; i < pass->queue_count; i++) {
+            const struct pass_class *pc = &pass->classes[pass->queue[i]];
+
+            if (pc->asks_gpus && pc->left > 0 && pc->why != SCHED_WHY_LIMIT &&
+                pc->why != SCHED_WHY_MONEY)
+                pass->gpu_waits[pass->gpu_wait_count++] = pass->queue[i];
+        }
+    }
+    order_serve(pass, SERVE_SLOTS);
 }
 
 void sched_decide(struct sched *sched, const struct sched_snapshot *snapshot,
@@ -435,7 +521,7 @@ void sched_decide(struct sched *sched, const struct sched_snapshot *snapshot,
     pass_begin(&pass);
     if (sched->params.order == SCHED_ORDER_FAIR && sched->params.reservations > 0)
         reserve_starved(&pass);
-    order_serve(&pass, SERVE_SLOTS);
+    serve_slots(&pass);
     lease_ahead(&pass);
     create_all(&pass);
     teardown_all(&pass);

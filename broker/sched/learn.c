@@ -51,6 +51,17 @@ int64_t learned_high_ms(const struct learned *learned)
     return as_ms(learned, learned->high);
 }
 
+int64_t learned_run_ms(const struct learned *run, int64_t walltime_ms,
+                       const struct learned *const *parts, size_t count)
+{
+    if (run->seen)
+        return learned_mean_ms(run);
+    for (size_t i = 0; i < count && walltime_ms > 0; i++)
+        if (parts[i]->seen)
+            return (int64_t)((double)walltime_ms * fmin(parts[i]->mean / 1000, 1)) + 1;
+    return -1;
+}
+
 int learned_put(const struct learned *learned, struct buf *out)
 {
     return buf_printf(out, "{\"mean\":%.17g,\"high\":%.17g,\"weight\":%.17g,\"seen\":%lld}",

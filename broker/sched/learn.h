@@ -2,7 +2,8 @@
 /* learn.h - what experience teaches: typical and high figures, and when to leave a thing alone.
  *
  * Plain values.  Each is kept as a small JSON text under a key of the store
- * ("boot/SITE/IMAGE/SHAPE", "wait/SITE/CLASS", "run/CLASS", "breaker/SITE", "breaker/SITE/SHAPE").
+ * ("boot/SITE/IMAGE/SHAPE", "wait/SITE/CLASS", "run/CLASS", "part/PROJECT/USER", "breaker/SITE",
+ * "breaker/SITE/SHAPE").
  */
 #ifndef SPILLWAY_SCHED_LEARN_H
 #define SPILLWAY_SCHED_LEARN_H
@@ -24,6 +25,10 @@ void learned_add(struct learned *learned, double value);
 /* At least 1 once something was seen; -1: nothing seen. */
 int64_t learned_mean_ms(const struct learned *learned);
 int64_t learned_high_ms(const struct learned *learned);
+/* What a task runs: as its like did; else the part of its walltime, in thousandths, that tasks of the
+ * first of `parts` that saw any took of theirs.  -1: nothing is known. */
+int64_t learned_run_ms(const struct learned *run, int64_t walltime_ms,
+                       const struct learned *const *parts, size_t count);
 int learned_put(const struct learned *learned, struct buf *out);
 int learned_parse(const char *text, struct learned *out, struct err *err);
 

@@ -24,7 +24,7 @@ double ahead_of(const struct pass *pass, const struct sched_class *class)
 {
     double ahead;
 
-    if (class->run_ms <= 0 || pass->params->ahead_ms <= 0)
+    if (class->run_ms <= 0 || class->run_guessed || pass->params->ahead_ms <= 0)
         return 0;
     ahead = (double)pass->params->ahead_ms / (double)class->run_ms;
     return ahead < 0.1 ? 0 : fmin(ahead, pass->params->ahead_most);
@@ -100,12 +100,45 @@ static int64_t behind(const struct pass *pass, const struct pass_class *pc,
     return spare < count ? spare : count;
 }
 
-static struct room boosted(const struct room *free, const struct room *total, double ahead)
+/* With so many slots' worth ahead of what comes free soon. */
+static struct room boosted(const struct room *free, const struct room *soon, double ahead)
 {
-    return (struct room){ .cpus = free->cpus + (int64_t)((double)total->cpus * ahead),
-                          .memory = free->memory + (int64_t)((double)total->memory * ahead),
+    return (struct room){ .cpus = free->cpus + (int64_t)((double)soon->cpus * ahead),
+                          .memory = free->memory + (int64_t)((double)soon->memory * ahead),
                           .disk = free->disk,
-                          .gpus = free->gpus + (int64_t)((double)total->gpus * ahead) };
+                          .gpus = free->gpus + (int64_t)((double)soon->gpus * ahead) };
+}
+
+static bool may_use(const struct pass *pass, const struct pass_class *pc, int site)
+{
+    return site_set_has(&pc->fit->place, (size_t)site) &&
+           site_set_has(&pass->projects[pc->class->project].allowed, (size_t)site);
+}
+
+/* GPUs are free there that somebody waits for, though its cpus or memory do not suffice now: what
+ * comes free is not for others, or the GPUs would stay idle. */
+static bool wanted_for_gpus(const struct pass *pass, int w)
+{
+    const struct sched_worker *worker = &pass->snap->workers[w];
+    struct pass_worker *pw = &pass->workers[w];
+
+    if (pw->gpus != GPUS_UNASKED || pass->gpu_wait_count == 0)
+        return pw->gpus == GPUS_WANTED;
+    pw->gpus = GPUS_FREE;
+    for (size_t i = 0; i < pass->gpu_wait_count && pw->gpus == GPUS_FREE; i++) {
+        const struct pass_class *pc = &pass->classes[pass->gpu_waits[i]];
+
+        for (size_t o = 0; may_use(pass, pc, worker->site) && o < pc->class->option_count; o++) {
+            const struct sched_option *option = &pc->class->options[o];
+            int64_t run = run_safe(pass->params, pc->class, option);
+
+            if (room_fits(&worker->total, &option->need) &&
+                worker_matches(pass->snap, pc->class, option, worker) &&
+                !outlives(pass, worker, pass->now + run))
+                pw->gpus = GPUS_WANTED;
+        }
+    }
+    return pw->gpus == GPUS_WANTED;
 }
 
 /* Tasks of the class that the worker can take. */
@@ -119,12 +152,14 @@ static int64_t lease_count(const struct pass *pass, const struct pass_class *pc,
     int64_t count;
 
     if (ahead > 0)
-        room = boosted(&pw->free, &worker->total, ahead);
+        room = boosted(&pw->free, pass->soon ? &pass->soon[w] : &worker->total, ahead);
     count = room_count(&room, &option->need);
     if (count <= 0 || !pw->usable || !room_fits(&worker->total, &option->need) ||
         !worker_matches(pass->snap, pc->class, option, worker))
         return 0;
     if (outlives(pass, worker, pass->now + run_safe(pass->params, pc->class, option)))
+        return 0;
+    if (option->need.gpus == 0 && pw->free.gpus > 0 && wanted_for_gpus(pass, w))
         return 0;
     return pw->reserved ? behind(pass, pc, option, pw, count) : count;
 }
@@ -137,12 +172,6 @@ static bool in_group(const struct sched_class *class, int site, int group)
     bool preferred = site_set_has(&class->prefer, (size_t)site);
 
     return avoided ? group == 2 : group == (preferred ? 0 : 1);
-}
-
-static bool may_use(const struct pass *pass, const struct pass_class *pc, int site)
-{
-    return site_set_has(&pc->fit->place, (size_t)site) &&
-           site_set_has(&pass->projects[pc->class->project].allowed, (size_t)site);
 }
 
 /* Others who come first in the order wait for slots here: what is leased ahead would keep them out.
@@ -207,7 +236,10 @@ static int find_option(struct pass *pass, const struct pass_class *pc, double ah
     for (int o = 0; o < (int)pc->class->option_count; o++) {
         const struct cursor *cursor = &pc->cursors[o],
                             *other = best < 0 ? NULL : &pc->cursors[best];
-        int w = pc->class->options[o].nodes > 1 ? -1 : find_worker(pass, pc, o, ahead);
+        int w = pc->class->options[o].nodes > 1 ||
+                        (pc->class->ordered && earlier_leave(pass, pc, o) == 0)
+                    ? -1
+                    : find_worker(pass, pc, o, ahead);
 
         if (w < 0 || (other && (cursor->group > other->group ||
                                 (cursor->group == other->group && cursor->site >= other->site))))
@@ -302,6 +334,8 @@ static void lease_take(struct pass *pass, struct pass_class *pc, int option_inde
         if (most < 0 || pass->now + most > pw->reserved_ms)
             room_take(&pw->spare, grant, count);
     }
+    if (pw->pool >= 0)
+        pool_lease(pass, pw->pool, (double)run, count, slots);
     room_take(&pw->free, grant, count);
     note_made(pass, pw, grant, count, run_safe(pass->params, pc->class, option));
     pw->taken = true;
@@ -431,6 +465,10 @@ static bool lease_gang(struct pass *pass, struct pass_class *pc)
                     gang_workers(pass, pc, o, site, workers) < nodes ||
                     !gang_affordable(pass, pc, o, workers))
                     continue;
+                if (!is_near(pass, pc, site) && !gang_leaves(pass, pc, o, site)) {
+                    pc->why = pc->why ? pc->why : SCHED_WHY_OVERFLOW;
+                    continue;
+                }
                 gang_lease(pass, pc, o, workers);
                 return true;
             }
@@ -457,6 +495,17 @@ static double ahead_even(const struct pass *pass, const struct pass_class *pc)
     return slots > 0 ? fmin(ahead, (double)pc->class->ready / (double)slots + 1) : ahead;
 }
 
+/* Of so many tasks, those that gain by the site, and that no earlier alternative can have. */
+static int64_t may_take(struct pass *pass, struct pass_class *pc, int option, int site,
+                        int64_t want)
+{
+    int64_t leave = is_near(pass, pc, site) ? want : leave_allows(pass, pc, option, site);
+    int64_t earlier = pc->class->ordered ? earlier_leave(pass, pc, option) : want;
+
+    leave = leave < earlier ? leave : earlier;
+    return leave < want ? leave : want;
+}
+
 int64_t lease_some(struct pass *pass, int class_index, int64_t want, bool ahead)
 {
     struct pass_class *pc = &pass->classes[class_index];
@@ -470,12 +519,21 @@ int64_t lease_some(struct pass *pass, int class_index, int64_t want, bool ahead)
     if (ahead && factor <= 0)
         return 0;
     while (leased < want && (option = find_option(pass, pc, factor, &w)) >= 0) {
-        int64_t count = lease_worker(pass, pc, option, w, want - leased, factor);
+        int site = pass->snap->workers[w].site;
+        int64_t most = may_take(pass, pc, option, site, want - leased), count;
 
+        if (most == 0) { /* nor another worker of that site */
+            pc->cursors[option].site++;
+            pc->cursors[option].at = 0;
+            continue;
+        }
+        count = lease_worker(pass, pc, option, w, most, factor);
         if (count == 0) {
             pc->why = SCHED_WHY_MONEY;
             pc->cursors[option].at++;
         }
+        if (!is_near(pass, pc, site))
+            pc->leave -= count;
         leased += count;
     }
     while (!ahead && leased < want && has_gang(pc->class) && lease_gang(pass, pc))

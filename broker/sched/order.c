@@ -92,21 +92,28 @@ static void order_users(struct pass *pass)
     size_t at = 0;
     int *list;
 
-    for (size_t i = 0; i < pass->queue_count; i++)
-        pass->users[snap->classes[pass->queue[i]].user].class_count++;
+    pass->working = pass_alloc(pass, pass->queue_count + 1, sizeof *pass->working);
+    for (size_t i = 0; i < pass->queue_count; i++) {
+        int u = snap->classes[pass->queue[i]].user;
+
+        if (pass->users[u].class_count++ == 0)
+            pass->working[pass->working_count++] = u;
+    }
     list = pass_alloc(pass, pass->queue_count + 1, sizeof *list);
-    for (size_t u = 0; u < snap->user_count; u++) {
-        pass->users[u].classes = list + at;
-        at += pass->users[u].class_count;
-        pass->users[u].class_count = 0;
+    for (size_t i = 0; i < pass->working_count; i++) {
+        struct pass_user *user = &pass->users[pass->working[i]];
+
+        user->classes = list + at;
+        at += user->class_count;
+        user->class_count = 0;
     }
     for (size_t i = 0; i < pass->queue_count; i++) {
         struct pass_user *user = &pass->users[snap->classes[pass->queue[i]].user];
 
         user->classes[user->class_count++] = pass->queue[i];
     }
-    for (size_t u = 0; u < snap->user_count; u++) {
-        struct pass_user *user = &pass->users[u];
+    for (size_t u = 0; u < pass->working_count; u++) {
+        struct pass_user *user = &pass->users[pass->working[u]];
 
         for (size_t i = 0; i < user->class_count; i++)
             ranks[i] = rank_of(pass, user->classes[i]);
@@ -122,22 +129,27 @@ static void order_users(struct pass *pass)
 static void order_projects(struct pass *pass)
 {
     const struct sched_snapshot *snap = pass->snap;
-    int *list = pass_alloc(pass, snap->user_count + 1, sizeof *list);
+    int *list = pass_alloc(pass, pass->working_count + 1, sizeof *list);
     size_t at = 0;
 
-    for (size_t u = 0; u < snap->user_count; u++)
-        if (pass->users[u].class_count)
-            pass->projects[snap->users[u].project].user_count++;
-    for (size_t p = 0; p < snap->project_count; p++) {
-        pass->projects[p].users = list + at;
-        at += pass->projects[p].user_count;
-        pass->projects[p].user_count = 0;
-    }
-    for (size_t u = 0; u < snap->user_count; u++) {
-        struct pass_project *project = &pass->projects[snap->users[u].project];
+    pass->busy = pass_alloc(pass, pass->working_count + 1, sizeof *pass->busy);
+    for (size_t i = 0; i < pass->working_count; i++) {
+        int p = snap->users[pass->working[i]].project;
 
-        if (pass->users[u].class_count)
-            project->users[project->user_count++] = (int)u;
+        if (pass->projects[p].user_count++ == 0)
+            pass->busy[pass->busy_count++] = p;
+    }
+    for (size_t i = 0; i < pass->busy_count; i++) {
+        struct pass_project *project = &pass->projects[pass->busy[i]];
+
+        project->users = list + at;
+        at += project->user_count;
+        project->user_count = 0;
+    }
+    for (size_t i = 0; i < pass->working_count; i++) {
+        struct pass_project *project = &pass->projects[snap->users[pass->working[i]].project];
+
+        project->users[project->user_count++] = pass->working[i];
     }
 }
 
@@ -171,12 +183,10 @@ void order_make(struct pass *pass)
     }
     order_users(pass);
     order_projects(pass);
-    for (size_t u = 0; u < snap->user_count; u++)
-        if (pass->users[u].class_count)
-            key_user(pass, (int)u);
-    for (size_t p = 0; p < snap->project_count; p++)
-        if (pass->projects[p].user_count)
-            key_project(pass, (int)p);
+    for (size_t i = 0; i < pass->working_count; i++)
+        key_user(pass, pass->working[i]);
+    for (size_t i = 0; i < pass->busy_count; i++)
+        key_project(pass, pass->busy[i]);
 }
 
 void order_charge(struct pass *pass, const struct sched_class *class, const struct room *need,
@@ -278,11 +288,19 @@ static int next_class(struct pass *pass, struct pass_user *user)
     while (user->next < user->class_count) {
         struct pass_class *pc = &pass->classes[user->classes[user->next]];
 
-        if (pc->left > 0 && !pc->stuck)
+        if (pc->left > 0 && !pc->stuck && (pc->asks_gpus || !pass->gpus_only))
             return user->classes[user->next];
         user->next++;
     }
     return -1;
+}
+
+/* There is nothing for it in this pass: it waits before those that are served after it. */
+static void get_stuck(struct pass *pass, int class_index, enum serve mode)
+{
+    pass->classes[class_index].stuck = true;
+    if (mode == SERVE_SLOTS && !pass->gpus_only)
+        pass->ahead[pass->ahead_count++] = class_index;
 }
 
 static void serve_user(struct pass *pass, int project, int user, int class_index,
@@ -299,21 +317,20 @@ static void serve_user(struct pass *pass, int project, int user, int class_index
     if (want > pc->left)
         want = pc->left;
     if (give(pass, class_index, want, mode) == 0)
-        pc->stuck = true;
+        get_stuck(pass, class_index, mode);
 }
 
 static void serve_fair(struct pass *pass, enum serve mode)
 {
     const struct sched_snapshot *snap = pass->snap;
-    struct keyed_heap projects = { .items = pass_alloc(pass, snap->project_count + 1,
+    struct keyed_heap projects = { .items = pass_alloc(pass, pass->busy_count + 1,
                                                        sizeof(struct keyed)) };
     struct keyed_heap *users = pass_alloc(pass, snap->project_count + 1, sizeof *users);
 
-    for (size_t p = 0; p < snap->project_count; p++) {
-        struct pass_project *project = &pass->projects[p];
+    for (size_t i = 0; i < pass->busy_count; i++) {
+        int p = pass->busy[i];
+        const struct pass_project *project = &pass->projects[p];
 
-        if (project->user_count == 0)
-            continue;
         users[p].items = pass_alloc(pass, project->user_count, sizeof(struct keyed));
         for (size_t u = 0; u < project->user_count; u++) {
             pass->users[project->users[u]].next = 0;
@@ -321,7 +338,7 @@ static void serve_fair(struct pass *pass, enum serve mode)
                 (struct keyed){ pass->users[project->users[u]].key, project->users[u] };
         }
         heapify(&users[p]);
-        projects.items[projects.count++] = (struct keyed){ project->key, (int)p };
+        projects.items[projects.count++] = (struct keyed){ project->key, p };
     }
     heapify(&projects);
     while (projects.count) {
@@ -353,7 +370,8 @@ static void serve_age(struct pass *pass, enum serve mode)
         struct pass_class *pc = &pass->classes[pass->queue[i]];
 
         while (pc->left > 0 && !pc->stuck)
-            pc->stuck = give(pass, pass->queue[i], pc->left, mode) == 0;
+            if (give(pass, pass->queue[i], pc->left, mode) == 0)
+                get_stuck(pass, pass->queue[i], mode);
         if (pc->left == 0 || mode != SERVE_SLOTS)
             continue;
         if (pass->now - pc->class->oldest_ms >= pass->params->reserve_after_ms)
@@ -365,10 +383,19 @@ static void serve_age(struct pass *pass, enum serve mode)
 
 void order_serve(struct pass *pass, enum serve mode)
 {
+    if (!pass->ahead)
+        pass->ahead = pass_alloc(pass, pass->queue_count + 1, sizeof *pass->ahead);
     for (size_t i = 0; i < pass->queue_count; i++)
         pass->classes[pass->queue[i]].stuck = false;
     if (pass->params->order == SCHED_ORDER_AGE)
         serve_age(pass, mode);
     else
         serve_fair(pass, mode);
+}
+
+void order_serve_gpus(struct pass *pass, enum serve mode)
+{
+    pass->gpus_only = true;
+    order_serve(pass, mode);
+    pass->gpus_only = false;
 }

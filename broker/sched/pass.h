@@ -37,6 +37,7 @@ struct pass_worker {
     bool taken;  /* got a lease, or is held for a gang: not idle */
     int pool;    /* -1: none */
     int made;    /* the latest lease of this pass, counted from 1; 0: none */
+    enum { GPUS_UNASKED, GPUS_FREE, GPUS_WANTED } gpus; /* see wanted_for_gpus() */
 };
 
 /* A lease of this pass, as a run to be. */
@@ -56,6 +57,7 @@ struct pass_site {
     int64_t soonest;      /* from a create to a lease, by the quickest boot known; a span */
     int64_t *quota_free;
     int64_t workers_left; /* by max_workers and creates_most */
+    int64_t promised;     /* of these, what classes that did not leave for further tiers count on */
     uint64_t probing;     /* shapes that may get one worker, as a probe */
     bool probe;           /* so the site */
     int *room;            /* workers with room, fullest first */
@@ -68,13 +70,22 @@ struct pass_site {
     int stuck_rank;
 };
 
-/* Pools that suit the class in hand, for one option: one by one, or alike ones taken together. */
+/* Pools that suit the class in hand: one by one, or alike ones taken together. */
 struct suit {
     double workers, phase, spread, pieces, queued, due; /* as of a pool */
     double part;                                        /* of a worker that one task takes */
     double slots;                                       /* tasks at a time on one worker */
+    double leave;                                       /* gain that it takes to leave for it */
     enum tier tier;
     bool coming;
+};
+
+/* Beyond this many pools, those of one tier are taken together: a crowd is its mean. */
+#define SUITS_MOST 16
+struct suits {
+    struct suit list[SUITS_MOST];
+    size_t count;
+    bool at_once; /* for tasks that come all together: each slot starts one of them */
 };
 
 /* Where a search for room goes on; what lay before never fits again in this pass. */
@@ -99,7 +110,15 @@ struct pass_class {
     int64_t assigned;          /* tasks of `left` that new workers are started for */
     bool head, coming, pooled; /* some site had quota; workers boot, or are there, that suit it */
     bool reserved;
+    bool queued;      /* what is left of it waits in the pools */
     int64_t start_ms; /* predicted, of the first left; -1 */
+    bool asks_gpus;   /* whichever way it runs */
+    enum tier near;   /* the nearest tier that can run it: to work in a further one is to leave */
+    /* Tasks that may leave for `leave_tier`, were it for a gain of leave_ms; and those that nearer
+     * tiers are counted on for. */
+    enum tier leave_tier;
+    int64_t leave_ms, leave, kept_near;
+    int64_t *earlier; /* ordered: by option, tasks that earlier ones can have; -1: not asked yet */
 };
 
 struct pass_user {
@@ -130,10 +149,17 @@ struct pool {
     /* What runs, each by the part of its worker: by what is left of it, by the square of that, and
      * how many they are.  So it is known about when they end, and how far apart. */
     double phase, spread, pieces;
-    double queued; /* worker-ms that come after that and before a newcomer */
-    double due;    /* workers' worth of tasks still to come that will start here */
-    bool coming;   /* booting */
-    int next;      /* of the same site, counted from 1; 0: none */
+    double queued;  /* worker-ms that come after that and before a newcomer */
+    double due;     /* workers' worth of tasks still to come that will start here */
+    bool coming;    /* booting */
+    int next;       /* of the same site, counted from 1; 0: none */
+    enum tier tier; /* of its site, ... */
+    double leave;   /* ... and the gain that it takes to leave for it */
+};
+/* One that suits the class in hand, and the first alternative that it suits. */
+struct suited {
+    int pool;
+    const struct sched_option *option;
 };
 
 /* Open sites, nearest tier first, within a tier the most promising first. */
@@ -156,6 +182,8 @@ struct pass {
     struct pass_class *classes;
     struct pass_user *users;
     struct pass_project *projects;
+    int *working, *busy; /* users, and projects, that have classes in the queue */
+    size_t working_count, busy_count;
     int64_t *limits_left;
     int *order; /* sites with room, nearest tier first */
     size_t order_count;
@@ -165,14 +193,25 @@ struct pass {
     int *queue;               /* classes with ready tasks, in the order they are served */
     size_t queue_count;
     struct pool *pools;
-    int *suited; /* pools that suit the class in hand; as many as pool_room */
+    struct suited *suited; /* pools that suit the class in hand; as many as pool_room */
     size_t suited_count;
     size_t pool_count, pool_room;
     struct made *made;
     size_t made_count, made_room;
     int32_t *run_first, *run_next; /* runs by worker; made at need */
+    struct room *soon; /* by worker: what of it comes free within seconds; NULL: not told */
     int gangs;
     int reservations;
+    bool pooled; /* the pools are made */
+    /* Classes that got no slot: what is left of them waits before others, and lies in the pools, of
+     * so many. */
+    int *ahead;
+    size_t ahead_count, ahead_queued;
+    bool gpus_only;    /* only classes that ask for GPUs are served */
+    int64_t gpus_free; /* on workers that take leases, as the snapshot has it */
+    int *gpu_waits;    /* classes that ask for GPUs and wait */
+    size_t gpu_wait_count;
+    struct site_set tiers[3]; /* enabled sites */
 };
 
 /* Scratch memory: zeroed, gone at the end of the pass. */
@@ -261,6 +300,8 @@ static inline void room_take(struct room *free, const struct room *need, int64_t
     free->disk -= need->disk * count;
     free->gpus -= need->gpus * count;
 }
+/* From none to `most` of each. */
+void room_clamp(struct room *room, const struct room *most);
 /* Sums that would not fit stay at the most. */
 void room_add(struct room *sum, const struct room *part);
 /* What a task is thought to run: typically, and at most (-1: no bound is known). */
@@ -291,6 +332,8 @@ enum serve { SERVE_SLOTS, SERVE_AHEAD, SERVE_CREATE };
 void order_make(struct pass *pass);
 /* Serve all classes until nothing more fits. */
 void order_serve(struct pass *pass, enum serve mode);
+/* In fair order, only those that cannot do without GPUs. */
+void order_serve_gpus(struct pass *pass, enum serve mode);
 /* `count` more tasks are held by the class's user and project. */
 void order_charge(struct pass *pass, const struct sched_class *class, const struct room *need,
                   int64_t count);
@@ -306,8 +349,24 @@ void lease_reset(struct pass *pass); /* search from the start again */
 bool worker_matches(const struct sched_snapshot *snap, const struct sched_class *class,
                     const struct sched_option *option, const struct sched_worker *worker);
 
+/* leave.c: what a nearer tier, or an earlier alternative, will do as well */
+/* In this tier, leaving nothing for the class; or where it is not asked what it gains. */
+bool is_near(const struct pass *pass, const struct pass_class *pc, int site);
+/* Of the tasks left, those that gain enough by going to the site, which is not near. */
+int64_t leave_allows(struct pass *pass, struct pass_class *pc, int option, int site);
+bool gang_leaves(struct pass *pass, const struct pass_class *pc, int option, int site);
+/* Of the tasks left, those that no earlier alternative can have. */
+int64_t earlier_leave(struct pass *pass, const struct pass_class *pc, int option);
+/* The gain that leaving a nearer tier for the site takes, by the policy. */
+int64_t overflow_after(const struct pass *pass, const struct sched_site *site);
+/* A span up to which room in time counts, cut where a deadline asks for it; true: it was. */
+bool deadline_asks(const struct pass *pass, const struct sched_class *class, int64_t run,
+                   double *horizon);
+
 /* reserve.c: a start that nothing else may delay */
 void reserve_starved(struct pass *pass);
+/* When all nodes of a gang have room at the site, NEVER_MS: not known, or never. */
+int64_t gang_start(struct pass *pass, const struct pass_class *pc, int option, size_t site);
 bool reserve_class(struct pass *pass, int class_index);
 /* When the worker will have room for `need`, NEVER_MS: not known; *then is what is free at that
  * time. */
@@ -322,11 +381,30 @@ double pool_starts(const struct suit *suit, double run, double horizon);
 double pool_wait(const struct suit *suit);
 bool pool_suits(const struct pass *pass, const struct pass_class *pc,
                 const struct sched_option *option, const struct pool *pool);
+/* The first of so many alternatives that the pool suits; NULL: none. */
+const struct sched_option *pool_option(const struct pass *pass, const struct pass_class *pc,
+                                       size_t options, const struct pool *pool);
+/* A lease of this pass on a worker of the pool, after it was made. */
+void pool_lease(struct pass *pass, int pool, double run, int64_t count, double slots);
+/* Pools in tiers nearer than `before` (TIERS_ALL: in any) that suit any of the class's first
+ * `options` alternatives; also one by one in pass->suited. */
+#define TIERS_ALL ((enum tier)(TIER_COMMERCIAL + 1))
+void suits_of(struct pass *pass, const struct pass_class *pc, size_t options, enum tier before,
+              struct suits *out);
+/* When the first of those nearer than `before` takes another task, a span; -1: none does. */
+int64_t first_start(const struct suits *suits, enum tier before);
+/* `work` ms of tasks wait for the pools of nearer tiers than `before`: it lies before whoever comes
+ * later. */
+void suits_queue(struct pass *pass, const struct suits *suits, enum tier before, double work);
 
 /* create.c: new workers */
 void create_all(struct pass *pass);
 /* How long before its tasks come a class asks for their workers. */
 int64_t prepare_span(const struct pass *pass, const struct pass_class *pc);
+/* Tasks of so many that new workers in nearer tiers than `before` could have begun within
+ * `horizon`, as far as it would be worth starting them; those workers are taken for promised. */
+int64_t creates_promise(struct pass *pass, const struct pass_class *pc, int option,
+                        enum tier before, double horizon, int64_t left, const struct suits *suits);
 /* Workers for up to `want` tasks; returns for how many, 0: none is worth starting. */
 int64_t create_some(struct pass *pass, int class_index, int64_t want);
 /* What a worker costs from its boot to its end, `busy` ms of work in between. */

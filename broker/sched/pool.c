@@ -29,6 +29,9 @@ int pool_add(struct pass *pass, const struct pool *pool)
         pass->suited = pass_alloc(pass, pass->pool_room, sizeof *pass->suited);
     }
     pass->pools[pass->pool_count] = *pool;
+    pass->pools[pass->pool_count].tier = pass->snap->sites[pool->site].tier;
+    pass->pools[pass->pool_count].leave =
+        (double)overflow_after(pass, &pass->snap->sites[pool->site]);
     pass->pools[pass->pool_count].next = pass->sites[pool->site].pools;
     pass->sites[pool->site].pools = (int)++pass->pool_count;
     return (int)pass->pool_count - 1;
@@ -49,12 +52,34 @@ static int pool_of(struct pass *pass, const struct sched_worker *worker, bool co
                                           .coming = coming });
 }
 
+void pool_lease(struct pass *pass, int pool, double run, int64_t count, double slots)
+{
+    double part = (double)count / fmax(slots, 1);
+
+    pass->pools[pool].phase += run * part;
+    pass->pools[pool].spread += run * run * part;
+    pass->pools[pool].pieces += (double)count;
+}
+
 static double held_part(const struct sched_worker *worker)
 {
     struct room held = worker->total;
 
     room_take(&held, &worker->free, 1);
     return (double)held.cpus / fmax((double)worker->total.cpus, 1);
+}
+
+/* One that runs longer than was expected may run as long again as it is late, up to its walltime.
+ */
+static double run_left(const struct pass *pass, const struct sched_run *run)
+{
+    int64_t end = run->ends_ms >= 0 ? run->ends_ms : pass->now + pass->params->default_run_ms;
+
+    if (end < pass->now) {
+        end = 2 * pass->now - end;
+        end = run->latest_ms >= 0 && run->latest_ms < end ? run->latest_ms : end;
+    }
+    return end > pass->now ? (double)(end - pass->now) : 1;
 }
 
 /* What is left to do for leases that were held before this pass. */
@@ -66,10 +91,8 @@ static void pool_runs(struct pass *pass)
         const struct sched_run *run = &snap->runs[i];
         const struct sched_worker *worker = &snap->workers[run->worker];
         int pool = pass->workers[run->worker].pool;
-        int64_t end = run->ends_ms >= 0 ? run->ends_ms : pass->now + pass->params->default_run_ms;
         double part = (double)run->need.cpus / fmax((double)worker->total.cpus, 1);
-
-        double left = end > pass->now ? (double)(end - pass->now) : 1;
+        double left = run_left(pass, run);
 
         if (pool < 0)
             continue;
@@ -83,6 +106,10 @@ void pool_make(struct pass *pass)
 {
     const struct sched_snapshot *snap = pass->snap;
 
+    for (size_t s = 0; pass->pooled && s < snap->site_count; s++)
+        pass->sites[s].pools = 0;
+    pass->pool_count = 0;
+    pass->pooled = true;
     for (size_t w = 0; w < snap->worker_count; w++) {
         const struct sched_worker *worker = &snap->workers[w];
         struct pass_worker *pw = &pass->workers[w];
@@ -172,6 +199,108 @@ bool pool_suits(const struct pass *pass, const struct pass_class *pc,
         return false;
     if (class->image && site->image_count && pool->image != class->image)
         return false;
+    if (site->max_walltime_ms > 0 && option->walltime_ms > site->max_walltime_ms)
+        return false;
     return room_fits(&pool->total, &option->need) &&
            fit_gpus(option, pool->total.gpus, pool->gpu_model, pool->gpu_memory);
+}
+
+/* ---- those that suit a class ------------------------------------------------------------------ */
+
+const struct sched_option *pool_option(const struct pass *pass, const struct pass_class *pc,
+                                       size_t options, const struct pool *pool)
+{
+    for (size_t o = 0; o < options; o++)
+        if (pool_suits(pass, pc, &pc->class->options[o], pool))
+            return &pc->class->options[o];
+    return NULL;
+}
+
+/* Sums, weighted by workers; made means of at the end. */
+static void suit_add(const struct pass_class *pc, const struct sched_option *option,
+                     const struct pool *pool, struct suit *suit)
+{
+    bool leaves = pool->tier > pc->near && !site_set_has(&pc->class->prefer, (size_t)pool->site);
+
+    suit->slots += (double)room_count(&pool->total, &option->need) * pool->workers;
+    suit->part += (double)option->need.cpus / fmax((double)pool->total.cpus, 1) * pool->workers;
+    suit->leave += leaves ? pool->leave * pool->workers : 0;
+    suit->workers += pool->workers;
+    suit->phase += pool->phase;
+    suit->spread += pool->spread;
+    suit->pieces += pool->pieces;
+    suit->queued += pool->queued;
+    suit->due += pool->due;
+    suit->tier = pool->tier;
+    suit->coming = pool->coming;
+}
+
+/* Pools that suit the class, into pass->suited. */
+static void find_suited(struct pass *pass, const struct pass_class *pc, size_t options,
+                        enum tier before)
+{
+    pass->suited_count = 0;
+    for (size_t p = 0; p < pass->pool_count; p++) {
+        const struct pool *pool = &pass->pools[p];
+        const struct sched_option *option =
+            pool->tier < before ? pool_option(pass, pc, options, pool) : NULL;
+
+        if (option)
+            pass->suited[pass->suited_count++] = (struct suited){ (int)p, option };
+    }
+}
+
+void suits_of(struct pass *pass, const struct pass_class *pc, size_t options, enum tier before,
+              struct suits *out)
+{
+    size_t kept = 0;
+    bool one_by_one;
+
+    find_suited(pass, pc, options, before);
+    memset(out, 0, sizeof *out);
+    out->at_once = pc->prepares;
+    one_by_one = pass->suited_count <= SUITS_MOST;
+    for (size_t i = 0; i < pass->suited_count; i++) {
+        const struct pool *pool = &pass->pools[pass->suited[i].pool];
+
+        suit_add(pc, pass->suited[i].option, pool,
+                 &out->list[one_by_one ? i : (size_t)pool->tier * 2 + pool->coming]);
+    }
+    out->count = one_by_one ? pass->suited_count : 6;
+    for (size_t i = 0; i < out->count; i++) {
+        struct suit suit = out->list[i];
+
+        if (suit.workers <= 0)
+            continue;
+        suit.slots /= suit.workers;
+        suit.part /= suit.workers;
+        suit.leave /= suit.workers;
+        out->list[kept++] = suit;
+    }
+    out->count = kept;
+}
+
+int64_t first_start(const struct suits *suits, enum tier before)
+{
+    double least = INFINITY;
+
+    for (size_t i = 0; i < suits->count; i++)
+        if (suits->list[i].tier < before)
+            least = fmin(least, pool_wait(&suits->list[i]));
+    return isfinite(least) ? (int64_t)least : -1;
+}
+
+void suits_queue(struct pass *pass, const struct suits *suits, enum tier before, double work)
+{
+    double rate = 0;
+
+    for (size_t i = 0; i < suits->count; i++)
+        if (suits->list[i].tier < before)
+            rate += suits->list[i].workers * suits->list[i].slots;
+    for (size_t i = 0; i < pass->suited_count && work > 0; i++) {
+        struct pool *pool = &pass->pools[pass->suited[i].pool];
+
+        if (pool->tier < before)
+            pool->queued += pool->workers * work / rate;
+    }
 }

@@ -128,6 +128,8 @@ static void reserve_worker(struct pass *pass, struct pass_class *pc, int option,
     pw->reserved_ms = start;
     pw->reserved_work = (double)run_typical(pass->params, pc->class, &pc->class->options[option]) /
                         (double)room_count(&worker->total, &pc->class->options[option].need);
+    if (pw->pool >= 0)
+        pass->pools[pw->pool].queued += pw->reserved_work;
     pw->spare = *then;
     room_take(&pw->spare, &need, 1);
     d->class_index = (int)(pc->class - pass->snap->classes);
@@ -142,8 +144,8 @@ static void reserve_worker(struct pass *pass, struct pass_class *pc, int option,
     pc->start_ms = d->figures.start_ms;
 }
 
-/* The worker where room for one task comes free first. */
-static bool reserve_room(struct pass *pass, struct pass_class *pc)
+/* The worker where room for one task comes free first, near or in the tiers to leave for. */
+static bool reserve_room(struct pass *pass, struct pass_class *pc, bool near)
 {
     int best = -1, option = -1;
     int64_t start = NEVER_MS;
@@ -155,7 +157,8 @@ static bool reserve_room(struct pass *pass, struct pass_class *pc)
         for (size_t w = 0; opt->nodes <= 1 && w < pass->snap->worker_count; w++) {
             int64_t when;
 
-            if (!may_reserve(pass, pc, opt, (int)w))
+            if (is_near(pass, pc, pass->snap->workers[w].site) != near ||
+                !may_reserve(pass, pc, opt, (int)w))
                 continue;
             when = room_at(pass, (int)w, &opt->need, &at);
             if ((best >= 0 && when >= start) || dies_before(pass, pc, opt, (int)w, when))
@@ -192,30 +195,51 @@ static int by_start(const void *a, const void *b)
     return x->worker < y->worker ? -1 : x->worker > y->worker;
 }
 
-/* The site where all nodes come free first; all of them are reserved for that time. */
-static bool reserve_gang(struct pass *pass, struct pass_class *pc, int option)
+/* The site's workers for a gang's nodes, soonest free first; how many. */
+static int gang_nodes(struct pass *pass, const struct pass_class *pc, int option, size_t site,
+                      struct node **out)
 {
     const struct sched_option *opt = &pc->class->options[option];
-    struct node *nodes = pass_alloc(pass, pass->snap->worker_count + 1, sizeof *nodes), *best;
+    struct room need = need_apart(&pass->snap->sites[site], opt);
+    struct node *nodes = pass_alloc(pass, pass->snap->worker_count + 1, sizeof *nodes);
+    int count = 0;
+
+    for (size_t w = 0; w < pass->snap->worker_count; w++)
+        if (pass->snap->workers[w].site == (int)site && may_reserve(pass, pc, opt, (int)w)) {
+            struct node *node = &nodes[count];
+
+            node->worker = (int)w;
+            node->start_ms = room_at(pass, (int)w, &need, &node->then);
+            count += !dies_before(pass, pc, opt, (int)w, node->start_ms);
+        }
+    qsort(nodes, (size_t)count, sizeof *nodes, by_start);
+    *out = nodes;
+    return count;
+}
+
+int64_t gang_start(struct pass *pass, const struct pass_class *pc, int option, size_t site)
+{
+    int apart = nodes_apart(&pass->snap->sites[site], &pc->class->options[option]);
+    struct node *nodes;
+
+    return gang_nodes(pass, pc, option, site, &nodes) < apart ? NEVER_MS
+                                                              : nodes[apart - 1].start_ms;
+}
+
+/* The site where all nodes come free first; all of them are reserved for that time. */
+static bool reserve_gang(struct pass *pass, struct pass_class *pc, int option, bool near)
+{
+    const struct sched_option *opt = &pc->class->options[option];
+    struct node *best = pass_alloc(pass, (size_t)opt->nodes, sizeof *best);
     int64_t start = NEVER_MS;
     int found_count = 0;
 
-    best = pass_alloc(pass, (size_t)opt->nodes, sizeof *best);
     for (size_t s = 0; s < pass->snap->site_count; s++) {
-        struct room need = need_apart(&pass->snap->sites[s], opt);
-        int count = 0, apart = nodes_apart(&pass->snap->sites[s], opt);
+        int apart = nodes_apart(&pass->snap->sites[s], opt);
+        struct node *nodes;
 
-        for (size_t w = 0; w < pass->snap->worker_count; w++)
-            if (pass->snap->workers[w].site == (int)s && may_reserve(pass, pc, opt, (int)w)) {
-                struct node *node = &nodes[count];
-
-                node->worker = (int)w;
-                node->start_ms = room_at(pass, (int)w, &need, &node->then);
-                count += !dies_before(pass, pc, opt, (int)w, node->start_ms);
-            }
-        if (count < apart)
+        if (is_near(pass, pc, (int)s) != near || gang_nodes(pass, pc, option, s, &nodes) < apart)
             continue;
-        qsort(nodes, (size_t)count, sizeof *nodes, by_start);
         if (found_count && nodes[apart - 1].start_ms >= start)
             continue;
         start = nodes[apart - 1].start_ms;
@@ -354,6 +378,17 @@ static bool can_create(const struct pass *pass, const struct pass_class *pc)
     return false;
 }
 
+/* On workers that are there, near or in the tiers to leave for. */
+static bool reserve_there(struct pass *pass, struct pass_class *pc, bool near)
+{
+    bool done = reserve_room(pass, pc, near);
+
+    for (int o = 0; !done && o < (int)pc->class->option_count; o++)
+        if (pc->class->options[o].nodes > 1)
+            done = reserve_gang(pass, pc, o, near);
+    return done;
+}
+
 bool reserve_class(struct pass *pass, int class_index)
 {
     struct pass_class *pc = &pass->classes[class_index];
@@ -362,12 +397,9 @@ bool reserve_class(struct pass *pass, int class_index)
     if (pass->reservations >= pass->params->reservations || pc->reserved ||
         pc->why == SCHED_WHY_LIMIT || pc->why == SCHED_WHY_MONEY)
         return false;
-    done = reserve_room(pass, pc);
-    for (int o = 0; !done && o < (int)pc->class->option_count; o++)
-        if (pc->class->options[o].nodes > 1)
-            done = reserve_gang(pass, pc, o);
+    done = reserve_there(pass, pc, true);
     if (!done && !can_create(pass, pc))
-        done = reserve_quota(pass, pc);
+        done = reserve_there(pass, pc, false) || reserve_quota(pass, pc);
     pass->reservations += done;
     return done;
 }
@@ -386,8 +418,8 @@ static double due_share(const struct pass *pass, int user)
     int project = snap->users[user].project;
     double projects = 0, users = 0;
 
-    for (size_t p = 0; p < snap->project_count; p++)
-        projects += pass->projects[p].user_count ? snap->projects[p].weight : 0;
+    for (size_t i = 0; i < pass->busy_count; i++)
+        projects += snap->projects[pass->busy[i]].weight;
     for (size_t u = 0; u < pass->projects[project].user_count; u++)
         users += snap->users[pass->projects[project].users[u]].weight;
     return snap->projects[project].weight / projects * snap->users[user].weight / users;
@@ -441,11 +473,11 @@ static void help_starved(struct pass *pass, int class_index)
 
 void reserve_starved(struct pass *pass)
 {
-    struct starved *list = pass_alloc(pass, pass->snap->user_count + 1, sizeof *list);
+    struct starved *list = pass_alloc(pass, pass->working_count + 1, sizeof *list);
     size_t count = 0;
 
-    for (size_t u = 0; u < pass->snap->user_count; u++) {
-        int c = pass->users[u].class_count ? starved_of(pass, (int)u, 0) : -1;
+    for (size_t i = 0; i < pass->working_count; i++) {
+        int c = starved_of(pass, pass->working[i], 0);
 
         if (c >= 0)
             list[count++] = (struct starved){ c, waits_since(&pass->snap->classes[c]),

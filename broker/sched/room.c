@@ -19,6 +19,19 @@ void room_add(struct room *sum, const struct room *part)
     sum->gpus = add(sum->gpus, part->gpus);
 }
 
+static int64_t clamp(int64_t value, int64_t most)
+{
+    return value < 0 ? 0 : value < most ? value : most;
+}
+
+void room_clamp(struct room *room, const struct room *most)
+{
+    room->cpus = clamp(room->cpus, most->cpus);
+    room->memory = clamp(room->memory, most->memory);
+    room->disk = clamp(room->disk, most->disk);
+    room->gpus = clamp(room->gpus, most->gpus);
+}
+
 int64_t run_typical(const struct sched_params *params, const struct sched_class *class,
                     const struct sched_option *option)
 {

@@ -181,13 +181,8 @@ static struct class_state *class_of(struct sim *sim, int32_t job)
  */
 static int64_t expected_run(const struct sim *sim, const struct class_state *class)
 {
-    const struct learned *accuracy = &sim->accuracy[class->user];
-
-    if (class->run.seen)
-        return learned_mean_ms(&class->run);
-    if (class->option.walltime_ms == 0 || accuracy->seen == 0)
-        return -1;
-    return (int64_t)((double)class->option.walltime_ms * accuracy->mean / 1000) + 1;
+    return learned_run_ms(&class->run, class->option.walltime_ms,
+                          (const struct learned *[]){ &sim->accuracy[class->user] }, 1);
 }
 
 static struct sched_class *class_show(struct sim *sim, struct class_state *class)
@@ -214,6 +209,7 @@ static struct sched_class *class_show(struct sim *sim, struct class_state *class
         .cost_left = -1,
         .run_ms = expected_run(sim, class),
         .run_high_ms = learned_high_ms(&class->run),
+        .run_guessed = class->run.seen == 0,
     };
     sim->class_at[place] = class;
     class->place = (int)place;
@@ -459,6 +455,7 @@ static void start_run(struct sim *sim, int32_t job, int32_t worker, const struct
         .class_index = -1,
         .count = 1,
         .need = *grant,
+        .guessed = sim->class_of[job]->run.seen == 0,
         .ends_ms = sim->now + expected,
         .latest_ms = j->walltime_ms ? sim->now + j->walltime_ms : -1,
     };
@@ -513,6 +510,7 @@ static void run_ends(struct sim *sim, int32_t slot)
                                                      (double)class->option.walltime_ms);
     shown->run_ms = expected_run(sim, class);
     shown->run_high_ms = learned_high_ms(&class->run);
+    shown->run_guessed = false;
     class_hide(sim, class);
     sim->out->each[job].end_ms = sim->now;
     sim->ended[job] = true;

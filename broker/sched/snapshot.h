@@ -97,6 +97,7 @@ struct sched_class {
     double cost_left;            /* money that its ready tasks may still cost; < 0: no ceiling */
     int64_t run_ms;              /* learned: what a task runs, typically; -1 */
     int64_t run_high_ms;         /* learned: 95 in 100 run no longer; -1 */
+    bool run_guessed;            /* run_ms is not of its own tasks, but of others' of her or his */
     struct site_set avoid;       /* sites that failed its tasks of late: last resort */
     const int64_t *site_wait_ms; /* learned wait by site, or NULL; -1 in it: not known */
 };
@@ -210,6 +211,7 @@ struct sched_run {
     int class_index;   /* place in snapshot->classes, or -1: its class has nothing ready */
     int32_t count;     /* equal leases with the same end */
     struct room need;  /* of each */
+    bool guessed;      /* ends_ms is not by what its like ran */
     int64_t ends_ms;   /* expected; -1: not known */
     int64_t latest_ms; /* its walltime's end; -1: none */
 };

@@ -92,6 +92,12 @@ static const char NEEDS_LOG[] =
 static const char IDLE_CLASSES[] =
     "SELECT id FROM classes WHERE id NOT IN (SELECT class FROM jobs)";
 static const char DROP_CLASS[] = "DELETE FROM classes WHERE id = ?";
+/* What was learnt of classes, whose number such a key ends in, and of none that there still is. */
+#define KEY_STEM "length(rtrim(key, '0123456789'))"
+static const char DROP_LEARNED[] =
+    "DELETE FROM learned WHERE (key GLOB 'run/*' OR key GLOB 'cost/*' OR key GLOB 'wait/*/*' "
+    "OR key GLOB 'avoid/*/*') AND length(key) > " KEY_STEM " AND CAST(substr(key, " KEY_STEM
+    " + 1) AS INTEGER) NOT IN (SELECT id FROM classes)";
 static const char IDLE_WORKERS[] = "SELECT id FROM workers WHERE state = 6 AND gone < ? "
                                    "AND id NOT IN (SELECT worker FROM attempts)";
 static const char DROP_WORKER[] = "DELETE FROM workers WHERE id = ?";
@@ -490,6 +496,8 @@ static int64_t idle_apply(struct tx *tx, struct op *base, struct err *err)
     for (size_t i = 0; i < op->count && rc == 0; i++)
         if (!map_get(&used, (uint64_t)op->ids[i]))
             rc = db_run(tx->db, err, DROP_CLASS, "i", op->ids[i]);
+    if (rc == 0 && op->count > 0)
+        rc = db_run(tx->db, err, DROP_LEARNED, "");
     map_fini(&used);
     classes_forget(store);
     return rc;

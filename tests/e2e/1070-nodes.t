@@ -88,7 +88,7 @@ forever='until test -e /nowhere; do sleep 0.1; done'
 id=$(submit --nodes 3 --cpus 2 -- sh -c "$forever")
 wait_state "$id" running
 ok "cancelling ends all nodes" 'spillway cancel "$id" && wait_state "$id" cancelled'
-ok "nothing of it runs on" 'eventually 10 "! processes | xargs -I{} cat /proc/{}/cmdline 2>/dev/null | grep -q nowhere"'
+ok "nothing of it runs on" 'eventually 10 "! processes | xargs -I{} cat /proc/{}/cmdline 2>/dev/null | grep -q no[w]here"'
 id=$(submit --nodes 3 --cpus 2 --walltime 1s -- sh -c "$forever")
 ok "its walltime ends all" 'wait_state "$id" failed && test "$(field "$id" reason)" = walltime'
 id=$(submit --nodes 2 --cpus 2 -- sh -c 'test $SPILLWAY_NODE_RANK = 1 || sleep 1')

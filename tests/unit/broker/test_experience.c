@@ -170,6 +170,29 @@ static void records_that_cannot_be_read_are_learnt_anew(void **state)
     experience_free(experience);
 }
 
+static void parts_of_walltimes_are_kept_by_who(void **state)
+{
+    struct experience *before = experience_new(), *after;
+    int records;
+
+    (void)state;
+    for (int i = 0; i < 100; i++) { /* one array: three of its tasks teach */
+        experience_took(before, 7, "p", "ada", 100, 1000);
+        experience_ran(before, 7, 100);
+    }
+    experience_took(before, 8, "p", "bob", 900, 1000);
+    experience_took(before, 9, "q", "ada", 50, 0);
+    after = saved_and_loaded(before, &records);
+    assert_int_equal(experience_part(after, "p/ada")->seen, 3);
+    assert_int_equal(learned_mean_ms(experience_part(after, "p/ada")), 100);
+    assert_int_equal(learned_mean_ms(experience_part(after, "p/bob")), 900);
+    assert_int_equal(learned_mean_ms(experience_part(after, "p")), 300);
+    assert_int_equal(experience_part(after, "")->seen, 4);
+    assert_int_equal(experience_part(after, "q")->seen, 0);
+    experience_free(before);
+    experience_free(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +202,7 @@ int main(void)
         cmocka_unit_test(only_what_changed_is_saved),
         cmocka_unit_test(usage_decays_from_where_it_was),
         cmocka_unit_test(money_counts_within_its_period),
+        cmocka_unit_test(parts_of_walltimes_are_kept_by_who),
         cmocka_unit_test(records_that_cannot_be_read_are_learnt_anew),
     };
 

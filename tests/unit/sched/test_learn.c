@@ -186,12 +186,34 @@ static void names_are_numbers(void **state)
     names_free(&names);
 }
 
+static void what_was_never_seen_runs_as_the_rest_of_its_users_work(void **state)
+{
+    struct learned run = { 0 }, hers = { 0 }, projects = { 0 }, all = { 0 };
+    const struct learned *parts[] = { &hers, &projects, &all };
+
+    (void)state;
+    assert_int_equal(learned_run_ms(&run, 3600000, parts, 3), -1);
+    learned_add(&all, 500);
+    assert_int_equal(learned_run_ms(&run, 3600000, parts, 3), 1800001);
+    assert_int_equal(learned_run_ms(&run, 0, parts, 3), -1);
+    for (int i = 0; i < 100; i++)
+        learned_add(&hers, 100);
+    assert_int_equal(learned_run_ms(&run, 3600000, parts, 3), 360001);
+    /* She asks for closer walltimes now: what was long ago is forgotten. */
+    for (int i = 0; i < 100; i++)
+        learned_add(&hers, 900);
+    assert_in_range(learned_run_ms(&run, 3600000, parts, 3), 3200000, 3240001);
+    learned_add(&run, 77000);
+    assert_int_equal(learned_run_ms(&run, 3600000, parts, 3), 77000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_seen_is_nothing_known),
         cmocka_unit_test(the_mean_and_the_high_mark_settle),
         cmocka_unit_test(a_site_that_got_slower_is_believed),
+        cmocka_unit_test(what_was_never_seen_runs_as_the_rest_of_its_users_work),
         cmocka_unit_test(figures_survive_the_store),
         cmocka_unit_test(a_breaker_opens_at_the_third_fault_or_at_once),
         cmocka_unit_test(one_probe_at_a_time_decides),

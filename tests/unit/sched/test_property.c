@@ -229,7 +229,52 @@ static void counts_hold(const struct world *w)
               w->projects[p].workers + abroad[p] <= w->projects[p].max_workers);
 }
 
-/* No room is left idle that someone who waits could use: but for reservations, limits and money. */
+static bool suits(const struct world *w, const struct sched_class *class, size_t option,
+                  const struct sched_worker *worker)
+{
+    return worker_matches(&w->snap, class, &class->options[option], worker) &&
+           room_fits(&worker->total, &class->options[option].need);
+}
+
+/* Some site in a nearer tier could run it, or an earlier alternative could: then it need not take
+ * what is idle here. */
+static bool may_stay(const struct world *w, const struct sched_class *class,
+                     const struct site_set *rules, const struct sched_site *here, size_t option)
+{
+    for (size_t s = 0; s < w->snap.site_count; s++) {
+        const struct sched_site *site = &w->sites[s];
+        bool near = site->tier < here->tier && here->overflow_after_ms > 0 &&
+                    w->params.overflow == SCHED_OVERFLOW_GAIN;
+        bool place = site_set_has(rules, s) && fit_place(class, site, s);
+
+        for (size_t o = 0; place && o < class->option_count; o++) {
+            if (!(near || (class->ordered && o < option)))
+                continue;
+            for (size_t i = 0; i < site->shape_count; i++)
+                if (fit_option(&class->options[o], site, &site->shapes[i]))
+                    return true;
+            for (size_t k = 0; k < w->snap.worker_count; k++)
+                if (w->workers[k].site == (int)s && w->workers[k].state <= WORKER_READY &&
+                    suits(w, class, o, &w->workers[k]))
+                    return true;
+        }
+    }
+    return false;
+}
+
+/* Its GPUs were free, and somebody waits who needs some there. */
+static bool kept_for_gpus(const struct world *w, const struct sched_worker *worker)
+{
+    for (size_t c = 0; c < w->snap.class_count && worker->free.gpus > 0; c++)
+        for (size_t o = 0; o < w->classes[c].option_count; o++)
+            if (w->classes[c].options[o].need.gpus > 0 && suits(w, &w->classes[c], o, worker) &&
+                decided(w, SCHED_WAIT, w->classes[c].id, 0))
+                return true;
+    return false;
+}
+
+/* No room is left idle that someone who waits could use: but for reservations, limits and money, or
+ * where it would not gain by leaving a nearer tier, or an earlier alternative. */
 static void room_is_used(const struct world *w)
 {
     for (size_t c = 0; c < w->snap.class_count; c++) {
@@ -255,9 +300,10 @@ static void room_is_used(const struct world *w)
                 if (nth(w, i)->kind == SCHED_LEASE && nth(w, i)->worker == (int)k)
                     room_take(&room, &nth(w, i)->grant, nth(w, i)->count);
             for (size_t o = 0; o < class->option_count; o++)
-                holds(class->options[o].nodes > 1 ||
-                      !worker_matches(&w->snap, class, &class->options[o], worker) ||
-                      !room_fits(&room, &class->options[o].need));
+                holds(class->options[o].nodes > 1 || !suits(w, class, o, worker) ||
+                      !room_fits(&room, &class->options[o].need) ||
+                      (class->options[o].need.gpus == 0 && kept_for_gpus(w, worker)) ||
+                      may_stay(w, class, &rules, &w->sites[worker->site], o));
         }
     }
 }

@@ -298,6 +298,35 @@ static void keys_go_with_their_jobs(void **state)
     assert_true(exists(f, job.id));
 }
 
+static bool put_key(void *arg, const char *key, const char *value)
+{
+    struct buf *keys = arg;
+
+    (void)value;
+    buf_printf(keys, "%s ", key);
+    return true;
+}
+
+static void what_was_learnt_of_a_class_goes_with_it(void **state)
+{
+    static const char *const keys[] = { "run/1",   "cost/1",      "wait/site1/1",  "avoid/site1/1",
+                                        "share/1", "wait/site1/", "boot/site1/1/1" };
+    struct fixture *f = *state;
+    int64_t worker = worker_ready(f, "w"), job = submit(f, plain_job("gone"));
+    own_buf struct buf left = BUF_INIT(0);
+
+    for (size_t i = 0; i < array_len(keys); i++)
+        assert_ok(f, store_learned_put(f->store, keys[i], "{}", &f->err));
+    ended(f, worker, job);
+    prune(f, all, 0);
+    assert_ok(f, store_learned(f->store, "run/", put_key, &left, &f->err));
+    assert_string_equal(buf_text(&left), "run/1 ");
+    prune(f, all, 2);
+    buf_clear(&left);
+    assert_ok(f, store_learned(f->store, "", put_key, &left, &f->err));
+    assert_string_equal(buf_text(&left), "boot/site1/1/1 share/1 wait/site1/ ");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_up, fixture_down)
@@ -313,6 +342,7 @@ int main(void)
         TEST(files_that_nothing_names_are_swept),
         TEST(what_went_is_told),
         TEST(keys_go_with_their_jobs),
+        TEST(what_was_learnt_of_a_class_goes_with_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ STORE  := store schema db needs writer bounds tasks described submit jobs attemp
           tokens usage prune care checkpoint schedules firings notices bursts
 SCHED  := names share learn room fit ledger order pool lease leave reserve create teardown journal decide explain swf sim sim_report sim_plot
 SITES  := site program local remote ssh slurm/text slurm/home_text slurm/home slurm/driver openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \
-          openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things openstack/calls openstack/worker openstack/many openstack/driver \
+          openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things openstack/calls openstack/placement openstack/worker openstack/many openstack/driver \
           heat/hot heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/api magnum/driver cluster \
           kubernetes/kubeconfig kubernetes/login kubernetes/object kubernetes/client kubernetes/judge kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/audit kubernetes/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer

@@ -68,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     os_time(json_object_get(answer, "created_at"));
     as_volumes(answer);
     as_flavor(answer);
+    if (candidates_free(answer, "CUSTOM_GPU_V100", 1) < 0)
+        abort();
     as_catalogue(json_is_array(answer) ? answer : json_object_get(answer, "catalog"));
     return 0;
 }

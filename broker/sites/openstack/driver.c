@@ -206,6 +206,7 @@ int os_know(struct openstack *os, bool anew, int64_t deadline, struct err *err)
     if (neutron_network(os, deadline, err) < 0 || nova_flavors(os, deadline, err) < 0 ||
         glance_images(os, deadline, err) < 0)
         return -1;
+    os->no_placement = false; /* somebody may have been granted it meanwhile */
     os->known_mono_ms = now ? now : 1;
     return 0;
 }
@@ -311,6 +312,7 @@ static int os_probe(void *self, int64_t deadline, struct probe *out, struct err 
         neutron_quota(os, &things, deadline, out, err) < 0 ||
         cinder_quota(os, &servers, &things, deadline, out, err) < 0)
         return -1;
+    placement_quota(os, &servers, deadline, out);
     os_put_shapes(os, out);
     os_put_images(os, out);
     os_put_counted(&servers, out);

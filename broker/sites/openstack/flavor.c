@@ -91,6 +91,32 @@ static int alias_gpus(const char *text, char **model)
     return count;
 }
 
+static bool is_gpu_class(const char *class)
+{
+    return class && (strcmp(class, "VGPU") == 0 || strcmp(class, "PGPU") == 0 ||
+                     (strncmp(class, "CUSTOM_", 7) == 0 &&
+                      (has_word(class, "GPU") || has_word(class, "NVIDIA"))));
+}
+
+/* The only one that its GPUs are of; owned by the caller. */
+static char *gpu_class_of(const json_t *specs)
+{
+    const char *key, *found = NULL;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)specs, key, value)
+    {
+        const char *class = class_of(key);
+
+        if (!is_gpu_class(class) || count_of(json_string_value(value)) == 0)
+            continue;
+        if (found)
+            return NULL;
+        found = class;
+    }
+    return found ? xstrdup(found) : NULL;
+}
+
 int extra_specs_gpus(const json_t *specs, char **model)
 {
     const char *key;
@@ -104,12 +130,10 @@ int extra_specs_gpus(const json_t *specs, char **model)
 
         if (!text)
             continue;
-        if (class && (strcmp(class, "VGPU") == 0 || strcmp(class, "PGPU") == 0)) {
+        if (is_gpu_class(class)) {
             count += count_of(text);
-        } else if (class && strncmp(class, "CUSTOM_", 7) == 0 &&
-                   (has_word(class, "GPU") || has_word(class, "NVIDIA"))) {
-            count += count_of(text);
-            set_model(model, model_of(class));
+            if (strncmp(class, "CUSTOM_", 7) == 0)
+                set_model(model, model_of(class));
         } else if (strcmp(key, "pci_passthrough:alias") == 0) {
             count += alias_gpus(text, model);
         }
@@ -132,6 +156,7 @@ void flavor_fini(struct flavor *flavor)
     free(flavor->id);
     free(flavor->name);
     free(flavor->gpu_model);
+    free(flavor->gpu_class);
     memset(flavor, 0, sizeof *flavor);
 }
 
@@ -156,6 +181,7 @@ int flavor_read(const json_t *flavor, const struct site_conf *conf, struct flavo
     out->cpus = (int)number_of(flavor, "vcpus");
     out->memory = number_of(flavor, "ram") * MIB;
     out->disk = (number_of(flavor, "disk") + number_of(flavor, "OS-FLV-EXT-DATA:ephemeral")) * GIB;
+    out->gpu_class = gpu_class_of(json_object_get(flavor, "extra_specs"));
     mapped = site_conf_gpus(conf, name);
     if (mapped) { /* the operator knows better */
         out->gpus = mapped->count;
@@ -165,6 +191,25 @@ int flavor_read(const json_t *flavor, const struct site_conf *conf, struct flavo
         out->gpus = extra_specs_gpus(json_object_get(flavor, "extra_specs"), &out->gpu_model);
     }
     return 0;
+}
+
+/* ---- what Placement could give --------------------------------------------------------------- */
+
+int64_t candidates_free(const json_t *answer, const char *class, int each)
+{
+    json_t *summaries = json_object_get(answer, "provider_summaries"), *summary;
+    int64_t sum = 0;
+    const char *id;
+
+    json_object_foreach(summaries, id, summary)
+    {
+        const json_t *of = json_object_get(json_object_get(summary, "resources"), class);
+        int64_t free = number_of(of, "capacity") - number_of(of, "used");
+
+        if (free >= each && free < 1000000)
+            sum += free / each * each;
+    }
+    return sum;
 }
 
 /* ---- quota ----------------------------------------------------------------------------------- */

@@ -234,7 +234,8 @@ void worker_make_many(struct openstack *os, const struct order *orders, size_t c
     for (size_t i = 0; i < count; i++)
         all[i] = (struct making){ .order = &orders[i], .err = &errs[i] };
     make_all(os, all, count);
-    each = (session_requests(os->session) - before + (int64_t)count - 1) / (int64_t)count;
+    each = (session_requests(os->session) - before + (int64_t)count - 1) /
+           (int64_t)(count ? count : 1);
     for (size_t i = 0; i < count; i++) {
         log_debug("site %s: making %s took %lld requests, its share of %zu at once", os->conf->name,
                   orders[i].name, (long long)each, count);

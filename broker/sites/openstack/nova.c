@@ -18,6 +18,7 @@ void servers_free(struct servers *servers)
         free(servers->list[i].id);
         free(servers->list[i].name);
         free(servers->list[i].detail);
+        free(servers->list[i].flavor);
     }
     free(servers->list);
     memset(servers, 0, sizeof *servers);
@@ -95,6 +96,8 @@ static void server_add(struct openstack *os, struct servers *out, const json_t *
         .memory = json_integer_value(json_object_get(flavor, "ram")) << 20,
         .created_ms = os_time(json_object_get(from, "created")),
     };
+    if (os_text(flavor, "original_name"))
+        server->flavor = xstrdup(os_text(flavor, "original_name"));
     /* Users may rename a server; the mark stays. */
     server->name = xstrdup(server->ours ? worker : name);
     read_fault(os, from, status ? status : "", deadline, server);

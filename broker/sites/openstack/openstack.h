@@ -27,6 +27,7 @@ struct flavor {
     int cpus, gpus;
     int64_t memory, disk; /* bytes */
     char *gpu_model;      /* NULL: none, or not known */
+    char *gpu_class;      /* what Placement counts its GPUs as; NULL: it does not, or not as one */
     int64_t gpu_memory;
 };
 
@@ -63,13 +64,14 @@ struct openstack {
     size_t image_count;
     int64_t known_mono_ms;   /* when flavors and images were asked for; 0: never */
     int64_t refused_mono_ms; /* when a server was last refused for quota; 0: never */
+    bool no_placement;       /* this account may not read it */
     bool no_port_quota;      /* this Neutron does not tell it */
     bool no_routers;         /* this Neutron has none, and so no floating addresses */
 };
 
 /* A server as its list shows it. */
 struct server {
-    char *id, *name, *detail;
+    char *id, *name, *flavor, *detail; /* the flavor's name; NULL: not said */
     enum instance_state state;
     enum fault fault;
     bool ours;
@@ -151,6 +153,12 @@ int nova_delete(struct openstack *os, const char *id, int64_t deadline, struct e
 int nova_console(struct openstack *os, const char *id, int64_t deadline, struct buf *out,
                  struct err *err);
 const struct flavor *flavor_find(const struct openstack *os, const char *name);
+
+/* ---- placement.c ---- */
+
+/* Where the account may read it: a line for each model, of how many GPUs we could have. */
+void placement_quota(struct openstack *os, const struct servers *servers, int64_t deadline,
+                     struct probe *out);
 
 /* ---- neutron.c ---- */
 
@@ -235,6 +243,9 @@ void flavor_fini(struct flavor *flavor);
 /* What a flavor's extra specs say of GPUs: count, and the model in *model (owned; NULL: not said).
  */
 int extra_specs_gpus(const json_t *specs, char **model);
+/* How many of that resource class are free for requests of `each`, by an answer to
+ * /allocation_candidates. */
+int64_t candidates_free(const json_t *answer, const char *class, int each);
 /* A line of a probe's quota: `used` is everyone's. */
 struct quota *quota_add(struct probe *out, const char *name, int64_t limit, int64_t used,
                         int64_t ours);

@@ -20,6 +20,8 @@
 /* Train's; every release since speaks it, and answers to it as Train did. */
 #define COMPUTE_MINOR       79
 #define COMPUTE_MINOR_LEAST 61 /* Queens: flavors come with their extra specs */
+/* Queens': the first with what could be had by class and provider, and with the traits asked for. */
+#define PLACEMENT_VERSION "OpenStack-API-Version: placement 1.17"
 #define CONTAINER_VERSION \
     "OpenStack-API-Version: container-infra 1.7" /* Stein: \
                                                     a cluster can be resized */
@@ -399,6 +401,8 @@ static void letter_write(struct letter *letter, const struct session *session,
         letter->headers[at++] = "Content-Type: application/json";
     if (call->service == OS_COMPUTE)
         letter->headers[at++] = letter->version;
+    if (call->service == OS_PLACEMENT)
+        letter->headers[at++] = PLACEMENT_VERSION;
     if (call->service == OS_CONTAINER)
         letter->headers[at++] = CONTAINER_VERSION;
     letter->headers[at] = NULL;

@@ -189,6 +189,46 @@ static void the_site_file_knows_better(void **state)
 
 /* ---- quota ----------------------------------------------------------------------------------- */
 
+static void assert_class(const char *specs, const char *class)
+{
+    own_str char *text =
+        xasprintf("{\"id\":\"1\",\"name\":\"g\",\"vcpus\":4,\"extra_specs\":%s}", specs);
+    own_json json_t *from = parse(text);
+    struct site_conf conf = { .name = NULL };
+    struct flavor flavor;
+
+    assert_int_equal(flavor_read(from, &conf, &flavor), 0);
+    if (class)
+        assert_string_equal(flavor.gpu_class, class);
+    else
+        assert_null(flavor.gpu_class);
+    flavor_fini(&flavor);
+}
+
+static void placement_is_asked_for_one_class(void **state)
+{
+    (void)state;
+    assert_class("{\"resources:CUSTOM_GPU_V100\":\"2\"}", "CUSTOM_GPU_V100");
+    assert_class("{\"resources:VGPU\":\"1\",\"resources:CUSTOM_NIC\":\"1\"}", "VGPU");
+    assert_class("{\"pci_passthrough:alias\":\"a100:1\"}", NULL);
+    assert_class("{\"resources1:VGPU\":\"1\",\"resources2:PGPU\":\"1\"}", NULL);
+}
+
+static void what_placement_could_give_is_added_up(void **state)
+{
+    own_json json_t *answer =
+        parse("{\"provider_summaries\":{\"a\":{\"resources\":{\"G\":{\"capacity\":8,\"used\":3}}},"
+              "\"b\":{\"resources\":{\"G\":{\"capacity\":4,\"used\":4}}},\"c\":7,"
+              "\"d\":{\"resources\":{\"H\":{\"capacity\":4}}},"
+              "\"e\":{\"resources\":{\"G\":{\"capacity\":\"2\"}}}}}");
+
+    (void)state;
+    assert_int_equal(candidates_free(answer, "G", 1), 5);
+    assert_int_equal(candidates_free(answer, "G", 2), 4); /* one is left over */
+    assert_int_equal(candidates_free(answer, "G", 8), 0);
+    assert_int_equal(candidates_free(NULL, "G", 1), 0);
+}
+
 static void quota_is_split_between_us_and_others(void **state)
 {
     struct probe probe = { .shapes = NULL };
@@ -376,6 +416,8 @@ int main(void)
         cmocka_unit_test(gpus_are_read_from_extra_specs),
         cmocka_unit_test(the_site_file_knows_better),
         cmocka_unit_test(quota_is_split_between_us_and_others),
+        cmocka_unit_test(placement_is_asked_for_one_class),
+        cmocka_unit_test(what_placement_could_give_is_added_up),
         cmocka_unit_test(images_are_chosen_by_properties),
         cmocka_unit_test(user_data_is_a_cloud_config),
         cmocka_unit_test(coreos_is_told_in_its_own_way),

@@ -52,7 +52,6 @@ struct cluster {
 
     void *plan;   /* a Kubernetes site without a cluster: what the site file says */
     void *inside; /* the Kubernetes site; NULL: not up */
-    struct kube_conf *kube;
     int epoll, timer;
 
     struct list held;
@@ -527,6 +526,8 @@ static int use(struct cluster *cluster, int64_t deadline, struct resources_list 
         deadline = soon;
     if (enter(cluster, deadline, &why) < 0 || list_inside(cluster, deadline, list, &why) < 0) {
         snprintf(cluster->why, sizeof cluster->why, "%s", why.text);
+        if (why.fault == FAULT_AUTH)
+            leave(cluster); /* with the next turn a new login */
         if (!cluster->reached)
             return 0;
         *err = why;

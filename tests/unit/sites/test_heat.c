@@ -18,12 +18,13 @@
 #define DATA "  user_data: {type: string, hidden: true}\n"
 
 /* hot_load() of this text, with these constants of the site; "" for none wrong. */
-static void assert_hot(const char *template, const char *parameters, const char *wanted)
+static void assert_hot_of(enum stack_use use, const char *template, const char *parameters,
+                          const char *wanted)
 {
     char path[] = "/tmp/spillway-hot-XXXXXX";
     int fd = mkstemp(path);
     struct site_conf conf;
-    struct hot hot = { .text = NULL };
+    struct hot hot = { .use = use };
     struct err err = ERR_INIT;
     int rc;
 
@@ -49,6 +50,24 @@ static void assert_hot(const char *template, const char *parameters, const char 
     hot_fini(&hot);
     site_conf_fini(&conf);
     unlink(path);
+}
+
+static void assert_hot(const char *template, const char *parameters, const char *wanted)
+{
+    assert_hot_of(STACK_WORKER, template, parameters, wanted);
+}
+
+static void a_cluster_has_other_parameters(void **state)
+{
+    const char *parts = HEAD NAME "  nodes: {type: number}\n  network: {type: string}\n";
+    const char *more = HEAD NAME "  flavor: {type: string}\n  image: {type: string}\n";
+
+    (void)state;
+    assert_hot_of(STACK_CLUSTER, parts, NULL, "");
+    assert_hot_of(STACK_CLUSTER, parts, "{\"nodes\":3}", "is given by the broker");
+    assert_hot_of(STACK_CLUSTER, more, "{\"flavor\":\"m1\",\"image\":\"x\"}", "");
+    assert_hot_of(STACK_CLUSTER, more, NULL, "has no default");
+    assert_hot_of(STACK_CLUSTER, HEAD DATA NAME, NULL, "'user_data' has no default");
 }
 
 static void a_template_is_checked_when_the_site_is_read(void **state)
@@ -107,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_template_is_checked_when_the_site_is_read),
+        cmocka_unit_test(a_cluster_has_other_parameters),
         cmocka_unit_test(a_template_that_is_missing_is_told),
         cmocka_unit_test(each_state_of_a_stack_means_something),
     };

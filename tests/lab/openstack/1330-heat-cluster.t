@@ -49,7 +49,7 @@ broker_start --config conf.yaml
 tell
 ok "a broker killed while the cluster is made finds it" 'wait_state "$id" running --limit 200'
 is "there is one" "$(left stack | wc -l)" 1
-second=$(submit -- sh -c 'echo second')
+second=$(submit --time 1h -- sh -c 'echo second')
 ok "a second job makes it grow" 'wait_state "$second" succeeded --limit 200'
 is "to two nodes" "$(left server | grep -c -e -node-)" 2
 is "the first was not disturbed" "$(field "$id" state) $(field "$id" attempt)" "running 1"

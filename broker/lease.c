@@ -6,6 +6,7 @@
 #include "lease.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/glob.h"
 #include "base/json.h"
@@ -213,6 +214,25 @@ static void put_list(struct buf *out, const char *key, char *const *list,
     buf_putc(out, ']');
 }
 
+static bool is_url(const char *from)
+{
+    return strncasecmp(from, "https://", 8) == 0 || strncasecmp(from, "http://", 7) == 0;
+}
+
+/* What the agent fetches itself; its size may be the other server's to say. */
+static void put_url(struct buf *out, const struct input *input, const struct job_vars *vars)
+{
+    buf_puts(out, out->data[out->length - 1] == '[' ? "{\"url\":" : ",{\"url\":");
+    put_text(out, input->from, vars);
+    buf_puts(out, ",\"to\":");
+    put_text(out, input->to, vars);
+    if (input->sha256)
+        buf_printf(out, ",\"sha256\":\"%s\"", input->sha256);
+    if (input->size >= 0)
+        buf_printf(out, ",\"size\":%lld", (long long)input->size);
+    buf_printf(out, ",\"mode\":%d}", input->mode);
+}
+
 static int put_inputs(struct leases *leases, int64_t job, const struct job_vars *vars,
                       struct buf *out, struct err *err)
 {
@@ -223,14 +243,8 @@ static int put_inputs(struct leases *leases, int64_t job, const struct job_vars 
         if (strncmp(input->from, "job:", 4) == 0) {
             if (put_job_files(leases, job, input, vars, out, err) < 0)
                 return -1;
-        } else if (strncmp(input->from, "https://", 8) == 0) {
-            buf_puts(out, out->data[out->length - 1] == '[' ? "{\"url\":" : ",{\"url\":");
-            put_text(out, input->from, vars);
-            buf_puts(out, ",\"to\":");
-            put_text(out, input->to, vars);
-            if (input->sha256)
-                buf_printf(out, ",\"sha256\":\"%s\"", input->sha256);
-            buf_printf(out, ",\"size\":%lld,\"mode\":%d}", (long long)input->size, input->mode);
+        } else if (is_url(input->from)) {
+            put_url(out, input, vars);
         } else {
             put_input(out, input->to, input->sha256 ? input->sha256 : "", input->size, input->mode);
         }

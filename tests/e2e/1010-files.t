@@ -85,6 +85,31 @@ for path in ../up /etc/passwd a/../../b; do
     printf 'command: [cat]\ninputs: [{from: join.sh, to: "%s"}]\n' "$path" >bad.yaml
     nok "an input that would land at $path is refused" 'submit bad.yaml'
 done
+# ---- what the worker fetches itself
+cat >serve.py <<'PY'
+import http.server
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+print(server.server_port, flush=True)
+server.serve_forever()
+PY
+python3 serve.py >port 2>/dev/null &
+server=$!
+eventually 30 'test -s port'
+cat >url.yaml <<YAML
+command: [cmp, large.bin, again.bin]
+inputs:
+  - {from: "http://127.0.0.1:$(cat port)/large.bin", sha256: ${sum%% *}}
+  - {from: "http://127.0.0.1:$(cat port)/large.bin", to: again.bin, sha256: ${sum%% *}, size: 20971524}
+YAML
+id=$(submit url.yaml)
+ok "inputs come by URL, with their size or without" 'wait_state "$id" succeeded'
+sed -i "s/sha256: [0-9a-f]*/sha256: $(printf %064d 0)/; s/large.bin\",/no-such-file\",/" url.yaml
+id=$(submit url.yaml)
+ok "one that is not there" 'wait_state "$id" failed'
+is "is a reason" "$(field "$id" reason)" stage-in
+like "with the other server's words" "$(field "$id" detail)" 404
+kill "$server"
+
 cat >escape.yaml <<'YAML'
 script: |
   #!/bin/sh

@@ -10,9 +10,10 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "conf/options.h"
 
 static const struct option options[] = {
-    { "from", 0, "TIME", "from this time on, or a span ago: 7d (default: 30d)", COMPLETES_NOTHING },
+    { "from", 0, "TIME", "from this time or day on, or a span ago: 7d (default: 30d)", COMPLETES_NOTHING },
     { "to", 0, "TIME", "up to this time (default: now)", COMPLETES_NOTHING },
     { "shares", 0, NULL, "the fair share of each project, and what it comes from",
       COMPLETES_NOTHING },
@@ -56,7 +57,7 @@ static int time_option(const struct args *args, const char *name, int64_t usual,
 
     if (text && parse_span(text, &span, NULL) == 0)
         ms = now - span;
-    else if (text && parse_time(text, &ms, err) < 0)
+    else if (text && job_option_time(text, now, &ms, err) < 0)
         return err_wrap(err, "--%s", name);
     format_time(ms, out, size);
     return 0;

@@ -60,6 +60,7 @@ like "events" "$(spillway events --job "$id")" "task.ended +$id +succeeded"
 is "events as JSON, a list" "$(spillway events --json --job "$id" | json 0.kind)" job.submitted
 like "usage" "$(spillway usage)" '^PROJECT .*\n?'
 is "usage as JSON, a list" "$(spillway usage --json | json '*.tasks')" 1
+is "since a day" "$(spillway usage --json --from "$(date +%F)" --to now+1h | json '*.tasks')" 1
 is "of a time long ago" "$(spillway usage --json --to 400d --from 401d)" "[]"
 like "shares" "$(spillway usage --shares)" "^PROJECT"
 like "top" "$(spillway top --once)" "^$long +long"

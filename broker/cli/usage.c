@@ -13,7 +13,8 @@
 #include "conf/options.h"
 
 static const struct option options[] = {
-    { "from", 0, "TIME", "from this time or day on, or a span ago: 7d (default: 30d)", COMPLETES_NOTHING },
+    { "from", 0, "TIME", "from this time or day on, or a span ago: 7d (default: 30d)",
+      COMPLETES_NOTHING },
     { "to", 0, "TIME", "up to this time (default: now)", COMPLETES_NOTHING },
     { "shares", 0, NULL, "the fair share of each project, and what it comes from",
       COMPLETES_NOTHING },

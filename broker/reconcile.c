@@ -415,6 +415,8 @@ static void check_live(struct reconcile *r, const struct row *row, const struct 
                        resource->detail ? resource->detail : "the site says it failed");
     else if (!resource && row->created_ms + site_traits(r->options.site)->settle_ms < listed_ms)
         keep_diagnosis(r, row, reason, FAULT_NOT_FOUND, "the site no longer lists it");
+    else if (!row->joined_ms && resource && resource->refused)
+        keep_diagnosis(r, row, REASON_BOOT, resource->fault, resource->detail);
     else if (!row->joined_ms && resource && resource->state == INSTANCE_BOOTING &&
              resource->start_ms > row->created_ms + conf_of(r)->boot_deadline_ms)
         keep_diagnosis(r, row, REASON_BOOT, FAULT_NO_CAPACITY,

@@ -24,6 +24,7 @@
 #define CHUNK           32768
 #define TURN_MS         20 /* another thread may have read what we wait for */
 #define JUMPS_MOST      4
+#define GIVE_UP_MS      200 /* how soon one that waits to connect sees that it need not */
 #define BEGIN           "=spillway-begin="
 
 static pthread_once_t library = PTHREAD_ONCE_INIT;
@@ -49,6 +50,11 @@ struct ssh *ssh_new(const struct ssh_target *target)
     ssh->identity = copy(target->identity);
     ssh->config_path = copy(target->config);
     ssh->wanted_jump = copy(target->jump);
+    ssh->host_key = copy(target->host_key);
+    if (target->key) {
+        ssh->key = xmalloc(sizeof *ssh->key);
+        *ssh->key = *target->key;
+    }
     ssh->name = xstrdup(target->host);
     ssh->socket = -1;
     ssh->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -76,8 +82,17 @@ void ssh_free(struct ssh *ssh)
     free(ssh->identity);
     free(ssh->config_path);
     free(ssh->wanted_jump);
+    free(ssh->host_key);
+    if (ssh->key)
+        ssh_key_wipe(ssh->key);
+    free(ssh->key);
     free(ssh->name);
     free(ssh);
+}
+
+void ssh_give_up(struct ssh *ssh)
+{
+    atomic_store(&ssh->given_up, true);
 }
 
 const char *ssh_name(const struct ssh *ssh)
@@ -181,11 +196,21 @@ static void keep_alive(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-static int connect_one(const struct addrinfo *to, int64_t deadline_mono_ms)
+/* True: the socket can be written to, or has failed. */
+static bool wait_connected(const struct ssh *ssh, int fd, int64_t deadline_mono_ms)
+{
+    struct pollfd wait = { .fd = fd, .events = POLLOUT };
+    int64_t left;
+
+    while ((left = deadline_mono_ms - clock_mono_ms()) > 0 && !atomic_load(&ssh->given_up))
+        if (poll(&wait, 1, left < GIVE_UP_MS ? (int)left : GIVE_UP_MS) == 1)
+            return true;
+    return false;
+}
+
+static int connect_one(const struct ssh *ssh, const struct addrinfo *to, int64_t deadline_mono_ms)
 {
     own_fd int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct pollfd wait = { .fd = fd, .events = POLLOUT };
-    int64_t left = deadline_mono_ms - clock_mono_ms();
     int fault = 0;
     socklen_t length = sizeof fault;
 
@@ -193,7 +218,7 @@ static int connect_one(const struct addrinfo *to, int64_t deadline_mono_ms)
         return -1;
     if (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS)
         return -1;
-    if (poll(&wait, 1, left > 0 ? (int)left : 0) != 1) {
+    if (!wait_connected(ssh, fd, deadline_mono_ms)) {
         errno = ETIMEDOUT;
         return -1;
     }
@@ -202,8 +227,8 @@ static int connect_one(const struct addrinfo *to, int64_t deadline_mono_ms)
     return fault ? -1 : take_fd(&fd);
 }
 
-static int connect_tcp(const char *host, int port, int64_t deadline_mono_ms, int *out,
-                       struct err *err)
+static int connect_tcp(const struct ssh *ssh, const char *host, int port, int64_t deadline_mono_ms,
+                       int *out, struct err *err)
 {
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *list = NULL;
     char service[8];
@@ -214,7 +239,7 @@ static int connect_tcp(const char *host, int port, int64_t deadline_mono_ms, int
         return err_set(err, FAULT_UNAVAILABLE, "%s: %s", host, gai_strerror(rc));
     *out = -1;
     for (struct addrinfo *at = list; at && *out < 0; at = at->ai_next)
-        *out = connect_one(at, deadline_mono_ms);
+        *out = connect_one(ssh, at, deadline_mono_ms);
     rc = errno;
     freeaddrinfo(list);
     if (*out < 0)
@@ -273,7 +298,7 @@ static int open_stream(struct ssh *ssh, const struct ssh_config *config, int64_t
             err, FAULT_INVALID,
             "%s: ProxyCommand is not used here; name the hosts in between with ProxyJump",
             ssh->host);
-    return connect_tcp(buf_text(&host), port, deadline_mono_ms, &ssh->socket, err);
+    return connect_tcp(ssh, buf_text(&host), port, deadline_mono_ms, &ssh->socket, err);
 }
 
 /* Until we are in, libssh2 may block: nobody else uses the session yet. */
@@ -285,13 +310,15 @@ static int log_in(struct ssh *ssh, const struct ssh_config *config, int64_t left
     int port = config->port ? config->port : 22;
     const char *host = config->host_name ? config->host_name : config->host;
 
-    if (config->host_key_alias)
+    if (config->host_key_alias && !ssh->host_key)
         known_hosts_name(config->host_key_alias, 22, &name);
     else
         known_hosts_name(host, port, &name);
     free(ssh->name);
     ssh->name = xasprintf("%s@%s:%d", user, host, port);
-    if (ssh_known_text(config, &known, err) < 0)
+    if (ssh->host_key)
+        buf_printf(&known, "%s %s\n", buf_text(&name), ssh->host_key);
+    else if (ssh_known_text(config, &known, err) < 0)
         return -1;
     ssh->session = libssh2_session_init();
     if (!ssh->session)
@@ -300,11 +327,13 @@ static int log_in(struct ssh *ssh, const struct ssh_config *config, int64_t left
     ssh_prefer_known(ssh->session, buf_text(&known), buf_text(&name));
     if (libssh2_session_handshake(ssh->session, ssh->socket) != 0)
         return ssh_fault(ssh, err, "handshake");
-    if (ssh_verify_host(ssh->session, buf_text(&known), buf_text(&name), err) < 0) {
-        log_error("ssh: %s", err ? err->text : "host key refused");
+    if (ssh_verify_host(ssh->session, buf_text(&known), buf_text(&name), ssh->host_key, err) < 0) {
+        if (!ssh->host_key) /* else it is for who gave it to say, once */
+            log_error("ssh: %s", err ? err->text : "host key refused");
         return -1;
     }
-    if (ssh_authenticate(ssh->session, config, user, ssh->identity, err) < 0)
+    if ((ssh->key ? ssh_authenticate_by(ssh->session, user, ssh->key, err)
+                  : ssh_authenticate(ssh->session, config, user, ssh->identity, err)) < 0)
         return err_wrap(err, "%s", ssh->name);
     libssh2_session_set_blocking(ssh->session, 0);
     return 0;

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "net/ssh_key.h"
 
 struct ssh_target {
     const char *host;     /* a name, or an alias of the configuration */
@@ -23,12 +24,18 @@ struct ssh_target {
     const char *identity; /* a key file, tried first; NULL: none */
     const char *config;   /* NULL: ~/.ssh/config and /etc/ssh/ssh_config */
     const char *jump;     /* in place of ProxyJump; NULL: as the configuration says */
+    /* Of a host that is ours: "ssh-ed25519 BASE64", the one key that it may show, in place of what
+     * known_hosts says; and the one key that we show.  NULL: as users have them. */
+    const char *host_key;
+    const struct ssh_key *key;
 };
 
 struct ssh;
 /* Copies the target; no network. */
 struct ssh *ssh_new(const struct ssh_target *target);
 void ssh_free(struct ssh *ssh);
+/* A call that is about to connect gives up; any thread, until ssh_free(). */
+void ssh_give_up(struct ssh *ssh);
 /* "user@host:port" once that is known, else the host. */
 const char *ssh_name(const struct ssh *ssh);
 

@@ -163,7 +163,18 @@ static void fingerprint(LIBSSH2_SESSION *session, struct buf *out)
         out->data[--out->length] = '\0';
 }
 
-int ssh_verify_host(LIBSSH2_SESSION *session, const char *known, const char *name, struct err *err)
+static int given_refused(const char *name, const char *type, const char *print, struct err *err)
+{
+    return err_set(
+        err, FAULT_AUTH,
+        "THE HOST KEY OF %s IS NOT ITS OWN: it shows %s %s, and was given another when it "
+        "was made.  Somebody may stand in between, or its image makes keys of its own.  "
+        "Nothing was sent",
+        name, type, print);
+}
+
+int ssh_verify_host(LIBSSH2_SESSION *session, const char *known, const char *name, bool given,
+                    struct err *err)
 {
     own_buf struct buf print = BUF_INIT(128);
     own_str char *type = NULL;
@@ -186,6 +197,8 @@ int ssh_verify_host(LIBSSH2_SESSION *session, const char *known, const char *nam
         return err_set(err, FAULT_AUTH, "THE HOST KEY OF %s IS REVOKED (%s %s): nothing was sent",
                        name, type, buf_text(&print));
     case KNOWN_CHANGED:
+        if (given)
+            return given_refused(name, type, buf_text(&print), err);
         return err_set(err, FAULT_AUTH,
                        "THE HOST KEY OF %s HAS CHANGED: it is now %s %s, and known_hosts says "
                        "otherwise.  Somebody may stand in between.  Nothing was sent; ask the "
@@ -286,6 +299,31 @@ static bool agent_wanted(const struct ssh_config *config, struct buf *socket)
         return false;
     buf_puts(socket, env);
     return true;
+}
+
+/* libssh2 frees the signature. */
+static int sign(LIBSSH2_SESSION *session, unsigned char **out, size_t *out_length,
+                const unsigned char *data, size_t length, void **abstract)
+{
+    (void)session;
+    *out = xmalloc(SSH_SIGNATURE_BYTES);
+    *out_length = SSH_SIGNATURE_BYTES;
+    return ssh_key_sign(*abstract, data, length, *out);
+}
+
+int ssh_authenticate_by(LIBSSH2_SESSION *session, const char *user, const struct ssh_key *key,
+                        struct err *err)
+{
+    own_buf struct buf blob = BUF_INIT(256);
+    void *abstract = (void *)key;
+    char *words = NULL;
+
+    ssh_key_put_blob(key, &blob);
+    if (libssh2_userauth_publickey(session, user, (const unsigned char *)blob.data, blob.length,
+                                   sign, &abstract) == 0)
+        return 0;
+    libssh2_session_last_error(session, &words, NULL, 0);
+    return err_set(err, FAULT_AUTH, "user %s is refused: %s", user, words ? words : "no words");
 }
 
 int ssh_authenticate(LIBSSH2_SESSION *session, const struct ssh_config *config, const char *user,

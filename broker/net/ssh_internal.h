@@ -9,6 +9,7 @@
 
 #include <libssh2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -21,8 +22,11 @@
 struct ssh {
     char *host, *wanted_user, *identity, *config_path, *wanted_jump;
     int wanted_port, depth; /* of jumps */
+    char *host_key;
+    struct ssh_key *key;
     char *name;
     int64_t sessions, commands;
+    atomic_bool given_up;
 
     pthread_mutex_t lock; /* all below */
     LIBSSH2_SESSION *session;
@@ -57,7 +61,12 @@ const char *ssh_local_user(void);
 int ssh_known_text(const struct ssh_config *config, struct buf *out, struct err *err);
 /* Before the handshake: ask for a key of a type that is known. */
 void ssh_prefer_known(LIBSSH2_SESSION *session, const char *known, const char *name);
-int ssh_verify_host(LIBSSH2_SESSION *session, const char *known, const char *name, struct err *err);
+/* `given`: `known` is one line of our own. */
+int ssh_verify_host(LIBSSH2_SESSION *session, const char *known, const char *name, bool given,
+                    struct err *err);
+/* By that key alone. */
+int ssh_authenticate_by(LIBSSH2_SESSION *session, const char *user, const struct ssh_key *key,
+                        struct err *err);
 int ssh_authenticate(LIBSSH2_SESSION *session, const struct ssh_config *config, const char *user,
                      const char *identity, struct err *err);
 

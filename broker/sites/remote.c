@@ -73,7 +73,7 @@ void remote_close(struct remote *remote)
     free(remote->agent_there);
     free(remote->path);
     free(remote->local_dir);
-    free(remote->tunnel_to);
+    tunnel_end_fini(&remote->tunnel_to);
 }
 
 void put_quoted(struct buf *out, const char *text)
@@ -299,58 +299,13 @@ static int tunnel_open(struct remote *remote, int64_t deadline_mono_ms, struct e
 
     recall_port(remote);
     port = (int)remote->tunnel_port;
-    if (ssh_forward(remote->ssh, remote->tunnel_bind, &port, remote->tunnel_to,
-                    remote->tunnel_to_port, deadline_mono_ms, err) < 0)
+    if (ssh_forward(remote->ssh, remote->tunnel_bind, &port, remote->tunnel_to.host,
+                    remote->tunnel_to.port, deadline_mono_ms, err) < 0)
         return err_wrap(err, "tunnel");
     if (port == remote->tunnel_port)
         return 0;
     remote->tunnel_port = port;
     return keep_port(remote, err);
-}
-
-/* "https://HOST:PORT/": where our end of the tunnel goes. */
-static int tunnel_target(struct remote *remote, const char *url, struct err *err)
-{
-    const char *host, *end, *colon;
-    int64_t port = 443;
-
-    /* Never to the socket: whoever connects there would be taken for this very user. */
-    if (strncmp(url, "https://", 8) != 0 || !url[8] || url[8] == '/')
-        return err_set(err, FAULT_INVALID,
-                       "agents of this site need https: set broker.listen (127.0.0.1:7455 will do "
-                       "with connect: ssh)");
-    host = url + strlen("https://");
-    end = host + strcspn(host, "/");
-    colon = memrchr(host, ':', (size_t)(end - host));
-    if (*host == '[' && colon && colon[-1] != ']')
-        colon = NULL;
-    if (colon) {
-        own_str char *text = xstrndup(colon + 1, (size_t)(end - colon - 1));
-
-        if (parse_i64(text, 1, 65535, &port, err) < 0)
-            return err_wrap(err, "url %s", url);
-        end = colon;
-    }
-    free(remote->tunnel_to);
-    remote->tunnel_to = *host == '[' ? xstrndup(host + 1, (size_t)(end - host - 2))
-                                     : xstrndup(host, (size_t)(end - host));
-    remote->tunnel_to_port = (int)port;
-    return 0;
-}
-
-static char *tunnel_file(const struct remote *remote)
-{
-    return xasprintf("%s/tunnel.to", remote->local_dir);
-}
-
-/* A broker that starts again must open the door before its agents give up. */
-static void recall_target(struct remote *remote)
-{
-    own_buf struct buf text = BUF_INIT(1024);
-    own_str char *path = tunnel_file(remote);
-
-    if (!remote->tunnel_to && buf_read_file(&text, path, NULL) == 0)
-        tunnel_target(remote, buf_text(&text), NULL);
 }
 
 int remote_ready(struct remote *remote, int64_t deadline_mono_ms, struct err *err)
@@ -365,8 +320,8 @@ int remote_tunnel(struct remote *remote, int64_t deadline_mono_ms, struct err *e
     ssh_watch_clear(remote->ssh);
     if (remote->conf->connect != CONNECT_SSH)
         return 0;
-    recall_target(remote);
-    return remote->tunnel_to ? tunnel_open(remote, deadline_mono_ms, err) : 0;
+    tunnel_end_recall(&remote->tunnel_to, remote->local_dir);
+    return remote->tunnel_to.host ? tunnel_open(remote, deadline_mono_ms, err) : 0;
 }
 
 /* ---- workers -----------------------------------------------------------------------------------
@@ -376,15 +331,14 @@ static int boot_url(struct remote *remote, json_t *boot, int64_t deadline_mono_m
 {
     const char *given = json_string_value(json_object_get(boot, "url"));
     const char *url = given ? given : "";
-    own_str char *path = tunnel_file(remote), *there = NULL;
+    own_str char *there = NULL;
 
-    if (tunnel_target(remote, url, err) < 0)
+    if (tunnel_end_read(&remote->tunnel_to, url, err) < 0)
         return -1;
     if (remote->conf->connect != CONNECT_SSH)
         return 0;
     if (tunnel_open(remote, deadline_mono_ms, err) < 0 ||
-        io_mkdirs(remote->local_dir, 0700, err) < 0 ||
-        io_replace_file(path, 0600, url, strlen(url), err) < 0)
+        tunnel_end_keep(remote->local_dir, url, err) < 0)
         return -1;
     there = xasprintf("https://%s:%d", remote->tunnel_host, (int)remote->tunnel_port);
     json_object_set_new(boot, "url", json_string(there));

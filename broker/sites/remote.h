@@ -10,6 +10,7 @@
 #include "conf/site.h"
 #include "net/pace.h"
 #include "net/ssh.h"
+#include "sites/tunnel_end.h"
 #include "spillway/site_driver.h"
 
 #define REMOTE_OUTPUT_MOST ((size_t)64 << 20)
@@ -26,9 +27,8 @@ struct remote {
     char *path;      /* put before PATH there; NULL: nothing */
     char *local_dir; /* this site's folder here */
     const char *tunnel_bind, *tunnel_host;
-    int64_t tunnel_port; /* 0: any */
-    char *tunnel_to;     /* host that our end connects to; NULL: no tunnel is in use */
-    int tunnel_to_port;
+    int64_t tunnel_port;         /* 0: any */
+    struct tunnel_end tunnel_to; /* unknown: no tunnel is in use */
 };
 
 /* Reads `ssh`, `dir`, `path`, `agent`, `tunnel`. */

@@ -87,6 +87,9 @@ struct resource {
     enum reason reason; /* of a failed one: what that is to its jobs, where it says; else NONE */
     int64_t created_ms;
     int64_t start_ms; /* of a booting one: when the site expects it to start; 0: it does not say */
+    /* It answers us, and will not have us: a boot that failed.  Once its agent joined, lease and grace
+     * decide, as always when contact is lost. */
+    bool refused;
 };
 struct resources_list {
     struct resource *list;

@@ -15,6 +15,7 @@
 #include "net/hash.h"
 #include "sites/openstack/openstack.h"
 #include "sites/program.h"
+#include "sites/tunnels.h"
 
 #define SETTLE_MS   2000
 #define KNOWN_MS    600000 /* flavors and images are asked for this often */
@@ -26,7 +27,7 @@ static const char *const keys[] = { "cloud",    "clouds_file",      "region",
                                     "key_name", "config_drive",     "flavors",
                                     "agent",    "boot_volume",      "scratch",
                                     "volume",   "floating_network", "server_group",
-                                    NULL };
+                                    "ssh",      "tunnel",           NULL };
 static const char *const agent_keys[] = { "url", "sha256", NULL };
 static const char *const volume_keys[] = { "size", "type", NULL };
 static const char *const kept_keys[] = { "name", "mount", NULL };
@@ -126,9 +127,6 @@ static int read_conf(struct openstack *os, struct err *err)
     const struct site_conf *conf = os->conf;
 
     os->has_config_drive = site_conf_get(conf, "/config_drive") != NULL;
-    if (conf->connect != CONNECT_HTTPS)
-        return site_conf_error(conf, "/connect", err,
-                               "a site of type openstack is reached by https only");
     if (site_conf_only(conf, "", keys, err) < 0 ||
         site_conf_str(conf, "/network", &os->network, err) < 0 ||
         site_conf_str(conf, "/availability_zone", &os->availability_zone, err) < 0 ||
@@ -164,6 +162,7 @@ static void os_close(void *self)
 {
     struct openstack *os = self;
 
+    tunnels_close(os->tunnels);
     session_free(os->session);
     for (size_t i = 0; i < os->flavor_count; i++)
         flavor_fini(&os->flavors[i]);
@@ -183,10 +182,9 @@ static int os_open(const struct site_conf *conf, const char *dir, void **self, s
 {
     struct openstack *os = xcalloc(1, sizeof *os);
 
-    (void)dir;
     os->conf = conf;
     os->program = agent_program();
-    if (read_conf(os, err) < 0 || os_open_session(os, err) < 0) {
+    if (read_conf(os, err) < 0 || os_read_ssh(os, dir, err) < 0 || os_open_session(os, err) < 0) {
         os_close(os);
         return -1;
     }
@@ -302,6 +300,7 @@ static int os_probe(void *self, int64_t deadline, struct probe *out, struct err 
     own_servers struct servers servers = { .list = NULL };
     own_things struct things things = { .list = NULL };
 
+    reach_again(os);
     if (os_know(os, false, deadline, err) < 0)
         return -1;
     /* Servers first: one that comes in between is then counted as another's until the next time,
@@ -333,13 +332,17 @@ static int os_create(void *self, const struct order *order, struct err *err)
     struct openstack *os = self;
 
     learn_broker(os, order->broker);
-    return os_know(os, false, order->deadline_mono_ms, err) < 0 ? -1 : worker_make(os, order, err);
+    if (os_know(os, false, order->deadline_mono_ms, err) < 0 || worker_make(os, order, err) < 0)
+        return -1;
+    reach_made(os, order, 1, NULL);
+    return 0;
 }
 
 static void os_create_many(void *self, const struct order *orders, size_t count, struct err *errs)
 {
     learn_broker(self, orders[0].broker);
     worker_make_many(self, orders, count, errs);
+    reach_made(self, orders, count, errs);
 }
 
 static void add_resource(struct resources_list *out, const char *kind, const char *id,
@@ -416,6 +419,8 @@ static int os_list(void *self, const char *broker, int64_t deadline, struct reso
     add_servers(&servers, out);
     for (size_t i = 0; i < things.count; i++)
         add_thing(&things.list[i], out);
+    reach_all(os, &servers, &things);
+    reach_faults(os, out);
     return 0;
 }
 
@@ -449,12 +454,16 @@ static int os_diagnose(void *self, const char *name, int64_t deadline, struct bu
     /* A server that never had a host has no console either. */
     if (server->fault != FAULT_NO_CAPACITY && nova_console(os, server->id, deadline, out, &why) < 0)
         buf_printf(out, "no console log: %s\n", why.text);
+    reach_words(os, name, out);
     return 0;
 }
 
 static int os_destroy(void *self, const char *name, int64_t deadline, struct err *err)
 {
-    return name ? worker_remove(self, name, deadline, err) : shared_remove(self, deadline, err);
+    if (!name)
+        return shared_remove(self, deadline, err);
+    reach_end(self, name);
+    return worker_remove(self, name, deadline, err);
 }
 
 /* ---- what is not ours ------------------------------------------------------------------------ */

@@ -22,6 +22,15 @@ struct listing {
     const char *kind, *path, *key, *links;
 };
 
+/* A port's first, or a floating address itself. */
+static const char *address_of(const json_t *from)
+{
+    const char *floating = os_text(from, "floating_ip_address");
+
+    return floating ? floating
+                    : os_text(json_array_get(json_object_get(from, "fixed_ips"), 0), "ip_address");
+}
+
 /* A floating address has no name: its worker's stands in the description, after the mark. */
 static void take_thing(struct openstack *os, const struct listing *listing, const char *name,
                        const json_t *from, struct things *out)
@@ -47,6 +56,8 @@ static void take_thing(struct openstack *os, const struct listing *listing, cons
                        : own                                        ? own
                                                                     : "");
     thing->created_ms = os_time(json_object_get(from, "created_at"));
+    if (address_of(from))
+        thing->address = xstrdup(address_of(from));
 }
 
 /* `filter`: the rest of the query. */
@@ -90,7 +101,8 @@ int neutron_ports(struct openstack *os, const char *name, int64_t deadline, stru
     own_buf struct buf filter = BUF_INIT(4096);
     char mark[96];
 
-    buf_puts(&filter, "&fields=id&fields=name&fields=created_at&fields=description&description=");
+    buf_puts(&filter, "&fields=id&fields=name&fields=created_at&fields=description&"
+                      "fields=fixed_ips&description=");
     put_url(&filter, os_mark(os, mark));
     if (name) {
         buf_puts(&filter, "&name=");
@@ -191,10 +203,48 @@ int neutron_network(struct openstack *os, int64_t deadline, struct err *err)
 
 /* ---- our security group ---------------------------------------------------------------------- */
 
-/* A new group lets all out and nothing in, but for clouds whose operators changed that. */
-static int close_inward(struct openstack *os, const json_t *group, int64_t deadline,
-                        struct err *err)
+/* Each family of addresses has a rule of its own. */
+static const char *const families[] = { "IPv4", "IPv6" };
+
+/* Whether the broker comes to workers of that family by SSH. */
+static bool door_wanted(const struct openstack *os, size_t family)
 {
+    return os->tunnels && (!os->ssh_from || (strchr(os->ssh_from, ':') != NULL) == (family == 1));
+}
+
+static bool is_door(const struct openstack *os, const json_t *rule, size_t family)
+{
+    const char *protocol = os_text(rule, "protocol"), *ethertype = os_text(rule, "ethertype");
+    const char *from = os_text(rule, "remote_ip_prefix");
+
+    return door_wanted(os, family) && protocol && strcmp(protocol, "tcp") == 0 && ethertype &&
+           strcmp(ethertype, families[family]) == 0 && !os_text(rule, "remote_group_id") &&
+           json_integer_value(json_object_get(rule, "port_range_min")) == 22 &&
+           json_integer_value(json_object_get(rule, "port_range_max")) == 22 &&
+           (os->ssh_from ? from && strcmp(from, os->ssh_from) == 0 : !from);
+}
+
+static int open_door(struct openstack *os, const char *group, size_t family, int64_t deadline,
+                     struct err *err)
+{
+    own_json json_t *body = json_pack(
+        "{s:{s:s, s:s, s:s, s:s, s:i, s:i, s:s*}}", "security_group_rule", "security_group_id",
+        group, "direction", "ingress", "ethertype", families[family], "protocol", "tcp",
+        "port_range_min", 22, "port_range_max", 22, "remote_ip_prefix", os->ssh_from);
+    own_os_call struct os_call call = {
+        .service = OS_NETWORK, .method = "POST", .path = "/security-group-rules", .body = body
+    };
+
+    if (session_call(os->session, &call, deadline, err) < 0 && call.status != 409)
+        return -1;
+    return 0;
+}
+
+/* A new group lets all out and nothing in, but for clouds whose operators changed that.  Ours lets
+ * in what comes to workers by SSH, where the broker does, and nothing else. */
+static int set_inward(struct openstack *os, const json_t *group, int64_t deadline, struct err *err)
+{
+    bool there[array_len(families)] = { false };
     const json_t *each;
     size_t i;
 
@@ -202,15 +252,21 @@ static int close_inward(struct openstack *os, const json_t *group, int64_t deadl
     {
         const char *direction = os_text(each, "direction"), *id = os_text(each, "id");
         own_str char *path = NULL;
-        own_os_call struct os_call call = { .service = OS_NETWORK, .method = "DELETE" };
+        bool door = false;
 
-        if (!id || !direction || strcmp(direction, "ingress") != 0)
+        for (size_t k = 0; k < array_len(families); k++)
+            if (is_door(os, each, k))
+                door = there[k] = true;
+        if (!id || !direction || strcmp(direction, "ingress") != 0 || door)
             continue;
         path = xasprintf("/security-group-rules/%s", id);
-        call.path = path;
-        if (session_call(os->session, &call, deadline, err) < 0)
+        if (os_delete(os, OS_NETWORK, path, deadline, err) < 0)
             return -1;
     }
+    for (size_t k = 0; k < array_len(families); k++)
+        if (door_wanted(os, k) && !there[k] &&
+            open_door(os, os_text(group, "id"), k, deadline, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -227,9 +283,11 @@ static int make_group(struct openstack *os, const char *name, int64_t deadline, 
     if (session_call(os->session, &call, deadline, err) < 0)
         return -1;
     group = json_object_get(call.answer, "security_group");
-    if (close_inward(os, group, deadline, err) < 0)
+    if (!os_text(group, "id"))
+        return err_set(err, FAULT_UNAVAILABLE, "Neutron: the answer is no security group");
+    if (set_inward(os, group, deadline, err) < 0)
         return -1;
-    os->group_id = os_text(group, "id") ? xstrdup(os_text(group, "id")) : NULL;
+    os->group_id = xstrdup(os_text(group, "id"));
     return 0;
 }
 
@@ -252,7 +310,7 @@ static int look_for_group(struct openstack *os, const char *name, int64_t deadli
 
         if (!description || strcmp(description, os_mark(os, mark)) != 0 || !os_text(each, "id"))
             continue;
-        if (close_inward(os, each, deadline, err) < 0)
+        if (set_inward(os, each, deadline, err) < 0)
             return -1;
         os->group_id = xstrdup(os_text(each, "id"));
         return 0;

@@ -55,6 +55,9 @@ struct openstack {
     struct volume_wish boot_volume, scratch;
     bool config_drive, has_config_drive;
     char *program; /* the agent's */
+    /* of connect: ssh, else NULL */
+    struct tunnels *tunnels;
+    const char *ssh_from; /* addresses that the broker comes from; NULL: any */
 
     char broker[64]; /* its UUID; "" before it was told */
     char *network_id, *group_id, *floating_id, *server_group_id;
@@ -89,10 +92,11 @@ void servers_free(struct servers *servers);
 struct thing {
     const char *kind; /* "port", "floating-ip", "volume", "security-group", "server-group" */
     char *id;
-    char *name;   /* of the worker it is for; NULL: all share it */
-    char *status; /* a volume's, as Cinder says it; else NULL */
-    char *role;   /* a volume's: "boot" or "scratch"; else NULL */
-    int64_t size; /* a volume's, GiB; of a server group: its members */
+    char *name;    /* of the worker it is for; NULL: all share it */
+    char *address; /* of a port or a floating address; NULL: none yet */
+    char *status;  /* a volume's, as Cinder says it; else NULL */
+    char *role;    /* a volume's: "boot" or "scratch"; else NULL */
+    int64_t size;  /* a volume's, GiB; of a server group: its members */
     int64_t created_ms;
 };
 struct things {
@@ -201,6 +205,38 @@ int cinder_kept(struct openstack *os, int64_t deadline, char **id, struct err *e
 int cinder_quota(struct openstack *os, const struct servers *servers, const struct things *things,
                  int64_t deadline, struct probe *out, struct err *err);
 
+/* ---- reach.c: tunnels to workers, where connect: ssh wants them; else these do nothing ---- */
+
+/* What an sshd needs to let in the broker, for a tunnel and nothing else. */
+struct user_data_ssh {
+    const char *user;
+    const char *host_key, *host_line; /* OpenSSH's file of the private key; its public line */
+    const char *login_line;           /* the public line of the key that logs in */
+    int port;                         /* where it may listen, at the loopback */
+};
+
+int os_read_ssh(struct openstack *os, const char *dir, struct err *err);
+/* Those of an earlier broker, without a question to the cloud. */
+void reach_again(struct openstack *os);
+/* Those that were just made: all but those with a fault in `errs` (NULL: none has). */
+void reach_made(struct openstack *os, const struct order *orders, size_t count,
+                const struct err *errs);
+/* All that are listed, and no others. */
+void reach_all(struct openstack *os, const struct servers *servers, const struct things *things);
+/* Says of those listed which cannot be reached, and why. */
+void reach_faults(struct openstack *os, struct resources_list *list);
+void reach_words(struct openstack *os, const char *name, struct buf *out);
+void reach_end(struct openstack *os, const char *name);
+/* The user data's part; *boot is the payload that goes with it.  Keys are wiped by reach_keys_fini(). */
+struct reach_keys {
+    struct user_data_ssh ssh;
+    struct buf host_key, host_line, login_line;
+    char *boot;
+};
+int reach_keys(struct openstack *os, const struct order *order, struct reach_keys *out,
+               struct err *err);
+void reach_keys_fini(struct reach_keys *keys);
+
 /* ---- worker.c ---- */
 
 #define UNWIND_MS 20000 /* more for the removal of what was begun */
@@ -258,6 +294,7 @@ struct user_data {
     const char *sha256;
     bool ignition;
     const char *scratch, *kept, *mount; /* ids of volumes, and where the second is mounted */
+    const struct user_data_ssh *ssh;    /* the broker comes to it by SSH; NULL: it does not */
 };
 #define USER_DATA_MOST 65535 /* Nova's own limit, in base64 */
 /* base64, as Nova takes it; owned by the caller, who wipes it: it holds the join token. */
@@ -277,7 +314,7 @@ void os_put_counted(const struct servers *servers, struct probe *out);
 /* NULL, with words: there is none. */
 const struct image *os_choose_image(const struct openstack *os, const char *name, struct err *err);
 /* base64; owned by the caller, who wipes it. */
-int os_user_data(const struct openstack *os, const struct order *order, const struct image *image,
+int os_user_data(struct openstack *os, const struct order *order, const struct image *image,
                  const struct parts *parts, char **out, struct err *err);
 
 /* ---- shared ---- */

@@ -46,6 +46,7 @@ void things_free(struct things *things)
     for (size_t i = 0; i < things->count; i++) {
         free(things->list[i].id);
         free(things->list[i].name);
+        free(things->list[i].address);
         free(things->list[i].status);
         free(things->list[i].role);
     }

@@ -86,18 +86,52 @@ static const char launch[] = "if test -d /run/systemd/system; then\n"
                              ">" HOME "/start.log 2>&1 &\n"
                              "fi\n";
 
+/* A session whose other end is gone must not keep the port from the next one. */
+static const char sshd_conf[] = "Match User %s\n"
+                                "    ClientAliveInterval 10\n"
+                                "    ClientAliveCountMax 3\n";
+#define SSHD_CONF "/etc/ssh/sshd_config.d/10-spillway.conf"
+#define HOST_KEY  "/etc/ssh/ssh_host_ed25519_key"
+
+/* One who may have sshd listen there, and nothing else. */
+static char *authorized(const struct user_data_ssh *ssh)
+{
+    return xasprintf("restrict,port-forwarding,permitlisten=\"127.0.0.1:%d\" %s", ssh->port,
+                     ssh->login_line);
+}
+
 static json_t *cloud_file(const char *path, const char *mode, const char *text)
 {
     return json_pack("{s:s, s:s, s:s}", "path", path, "permissions", mode, "content", text);
 }
 
-static json_t *cloud_config(const char *boot, const char *conf)
+/* cloud-init puts keys and user in place before sshd starts. */
+static void cloud_add_ssh(json_t *config, const struct user_data_ssh *ssh)
 {
-    return json_pack(
+    own_str char *key = authorized(ssh), *conf = xasprintf(sshd_conf, ssh->user);
+
+    json_array_append_new(json_object_get(config, "write_files"),
+                          cloud_file(SSHD_CONF, "0644", conf));
+    json_object_set_new(config, "ssh_keys",
+                        json_pack("{s:s, s:s}", "ed25519_private", ssh->host_key, "ed25519_public",
+                                  ssh->host_line));
+    json_object_set_new(config, "users",
+                        json_pack("[s, {s:s, s:s, s:b, s:b, s:[s]}]", "default", "name", ssh->user,
+                                  "shell", "/usr/sbin/nologin", "system", 1, "lock_passwd", 1,
+                                  "ssh_authorized_keys", key));
+}
+
+static json_t *cloud_config(const char *boot, const char *conf, const struct user_data_ssh *ssh)
+{
+    json_t *config = json_pack(
         "{s:[o,o,o,o], s:[[s,s,s]]}", "write_files", cloud_file(HOME "/boot.json", "0600", boot),
         cloud_file(HOME "/agent.conf", "0600", conf), cloud_file(HOME "/start", "0755", script),
         cloud_file("/etc/systemd/system/spillway-agent.service", "0644", unit), "runcmd", "/bin/sh",
         "-c", launch);
+
+    if (ssh)
+        cloud_add_ssh(config, ssh);
+    return config;
 }
 
 static json_t *ignition_file(const char *path, int mode, const char *text)
@@ -110,13 +144,32 @@ static json_t *ignition_file(const char *path, int mode, const char *text)
                      "contents", "source", buf_text(&url));
 }
 
-static json_t *ignition(const char *boot, const char *conf)
+static void ignition_add_ssh(json_t *config, const struct user_data_ssh *ssh)
 {
-    return json_pack("{s:{s:s}, s:{s:[o,o,o]}, s:{s:[{s:s, s:b, s:s}]}}", "ignition", "version",
-                     "3.0.0", "storage", "files", ignition_file(HOME "/boot.json", 0600, boot),
-                     ignition_file(HOME "/agent.conf", 0600, conf),
-                     ignition_file(HOME "/start", 0755, script), "systemd", "units", "name",
-                     "spillway-agent.service", "enabled", 1, "contents", unit);
+    own_str char *key = authorized(ssh), *conf = xasprintf(sshd_conf, ssh->user);
+    own_str char *line = xasprintf("%s\n", ssh->host_line);
+    json_t *files = json_object_get(json_object_get(config, "storage"), "files");
+
+    json_array_append_new(files, ignition_file(HOST_KEY, 0600, ssh->host_key));
+    json_array_append_new(files, ignition_file(HOST_KEY ".pub", 0644, line));
+    json_array_append_new(files, ignition_file(SSHD_CONF, 0644, conf));
+    json_object_set_new(config, "passwd",
+                        json_pack("{s:[{s:s, s:s, s:b, s:[s]}]}", "users", "name", ssh->user,
+                                  "shell", "/usr/sbin/nologin", "system", 1, "sshAuthorizedKeys",
+                                  key));
+}
+
+static json_t *ignition(const char *boot, const char *conf, const struct user_data_ssh *ssh)
+{
+    json_t *config = json_pack(
+        "{s:{s:s}, s:{s:[o,o,o]}, s:{s:[{s:s, s:b, s:s}]}}", "ignition", "version", "3.0.0",
+        "storage", "files", ignition_file(HOME "/boot.json", 0600, boot),
+        ignition_file(HOME "/agent.conf", 0600, conf), ignition_file(HOME "/start", 0755, script),
+        "systemd", "units", "name", "spillway-agent.service", "enabled", 1, "contents", unit);
+
+    if (ssh)
+        ignition_add_ssh(config, ssh);
+    return config;
 }
 
 /* The broker's payload with what only this kind of site knows: where to work, and that the machine
@@ -156,7 +209,8 @@ int user_data_make(const struct user_data *what, char **out, struct err *err)
 
     if (check_url(what->agent_url, err) < 0 || !(boot = boot_text(what->boot, err)))
         return -1;
-    document = what->ignition ? ignition(boot, conf) : cloud_config(boot, conf);
+    document =
+        what->ignition ? ignition(boot, conf, what->ssh) : cloud_config(boot, conf, what->ssh);
     text = json_dumps(document, JSON_COMPACT);
     whole = xasprintf("%s%s\n", what->ignition ? "" : "#cloud-config\n", text);
     fits = buf_put_base64(&base64, whole, strlen(whole)) == 0;

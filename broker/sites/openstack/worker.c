@@ -57,10 +57,11 @@ const struct image *os_choose_image(const struct openstack *os, const char *name
     return image_find(os, here, err);
 }
 
-int os_user_data(const struct openstack *os, const struct order *order, const struct image *image,
-                 const struct parts *parts, char **out, struct err *err)
+static int user_data(const struct openstack *os, const char *boot_text, const struct image *image,
+                     const struct parts *parts, const struct user_data_ssh *ssh, char **out,
+                     struct err *err)
 {
-    own_json json_t *boot = json_loads(order->boot, 0, NULL);
+    own_json json_t *boot = json_loads(boot_text, 0, NULL);
     const char *url = os_text(boot, "url");
     own_str char *agent_url =
         os->agent_url ? xstrdup(os->agent_url) : xasprintf("%s/v1/agent/program", url ? url : "");
@@ -70,7 +71,8 @@ int os_user_data(const struct openstack *os, const struct order *order, const st
     if (!os->agent_sha256 && sha256_file(os->program, sha256, &size, err) < 0)
         return err_wrap(err, "the agent's program");
     return user_data_make(
-        &(struct user_data){ .boot = order->boot,
+        &(struct user_data){ .boot = boot_text,
+                             .ssh = ssh,
                              .agent_url = agent_url,
                              .sha256 = os->agent_sha256 ? os->agent_sha256 : sha256,
                              .ignition = image->ignition,
@@ -78,6 +80,21 @@ int os_user_data(const struct openstack *os, const struct order *order, const st
                              .kept = parts->kept,
                              .mount = os->volume_mount },
         out, err);
+}
+
+int os_user_data(struct openstack *os, const struct order *order, const struct image *image,
+                 const struct parts *parts, char **out, struct err *err)
+{
+    struct reach_keys keys;
+    int rc;
+
+    if (!os->tunnels)
+        return user_data(os, order->boot, image, parts, NULL, out, err);
+    if (reach_keys(os, order, &keys, err) < 0)
+        return -1;
+    rc = user_data(os, keys.boot, image, parts, &keys.ssh, out, err);
+    reach_keys_fini(&keys);
+    return rc;
 }
 
 static int make_server(struct openstack *os, const struct order *order, const struct flavor *flavor,

@@ -61,7 +61,7 @@ static void every_site_file_can_be_used(void **state)
         open_all(files.gl_pathv[i]);
         seen++;
     }
-    assert_int_equal(seen, 10);
+    assert_int_equal(seen, 11);
     globfree(&files);
     io_remove_tree(dir, NULL);
 }

@@ -371,6 +371,66 @@ static void ignition_is_of_its_shape(void **state)
     }
 }
 
+#define LOGIN "ssh-ed25519 TE9HSU4="
+#define KNOWN "ssh-ed25519 SE9TVA=="
+static const struct user_data_ssh door = { .user = "spillway",
+                                           .host_key = "a private key\n",
+                                           .host_line = KNOWN,
+                                           .login_line = LOGIN,
+                                           .port = 7455 };
+/* All that the key may do. */
+#define ALLOWED "restrict,port-forwarding,permitlisten=\"127.0.0.1:7455\" " LOGIN
+
+static void a_machine_is_given_its_host_key_and_whom_to_let_in(void **state)
+{
+    struct user_data what = {
+        .boot = BOOT, .agent_url = "https://b:1/agent", .sha256 = SUM, .ssh = &door
+    };
+    own_str char *text = plain_of(&what);
+    own_json json_t *config = parse(text + 14);
+    const json_t *keys = json_object_get(config, "ssh_keys"),
+                 *users = json_object_get(config, "users"), *user = json_array_get(users, 1);
+
+    (void)state;
+    assert_string_equal(os_text(keys, "ed25519_private"), "a private key\n");
+    assert_string_equal(os_text(keys, "ed25519_public"), KNOWN);
+    assert_string_equal(json_string_value(json_array_get(users, 0)), "default"); /* who was there */
+    assert_string_equal(os_text(user, "name"), "spillway");
+    assert_string_equal(os_text(user, "shell"), "/usr/sbin/nologin");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(user, "ssh_authorized_keys"), 0)),
+        ALLOWED);
+    assert_int_equal(json_array_size(json_object_get(config, "write_files")), 5);
+}
+
+static void coreos_is_given_them_too(void **state)
+{
+    static const char *const user_keys[] = { "name", "shell", "system", "sshAuthorizedKeys", NULL };
+    struct user_data what = { .boot = BOOT,
+                              .agent_url = "https://b:1/agent",
+                              .sha256 = SUM,
+                              .ignition = true,
+                              .ssh = &door };
+    own_str char *text = plain_of(&what);
+    own_json json_t *config = parse(text);
+    const json_t *files = json_object_get(json_object_get(config, "storage"), "files"), *each;
+    const json_t *users = json_object_get(json_object_get(config, "passwd"), "users");
+    size_t i, keys = 0;
+
+    (void)state;
+    json_array_foreach(files, i, each)
+    {
+        check_file(each);
+        if (strcmp(os_text(each, "path"), "/etc/ssh/ssh_host_ed25519_key") == 0)
+            keys += json_integer_value(json_object_get(each, "mode")) == 0600;
+    }
+    assert_int_equal(keys, 1);
+    only_keys(json_array_get(users, 0), user_keys);
+    assert_string_equal(json_string_value(json_array_get(
+                            json_object_get(json_array_get(users, 0), "sshAuthorizedKeys"), 0)),
+                        ALLOWED);
+}
+
 static void coreos_is_told_in_its_own_way(void **state)
 {
     struct user_data what = {
@@ -423,6 +483,8 @@ int main(void)
         cmocka_unit_test(coreos_is_told_in_its_own_way),
         cmocka_unit_test(ignition_is_of_its_shape),
         cmocka_unit_test(user_data_has_bounds),
+        cmocka_unit_test(a_machine_is_given_its_host_key_and_whom_to_let_in),
+        cmocka_unit_test(coreos_is_given_them_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,22 @@ static void print_task(struct cli *cli, const json_t *task, const json_t *attemp
         print_hint(task);
 }
 
+/* What no site can ever run as things are waits for no other reason: said here too. */
+static int add_never(struct cli *cli, json_t *task, struct err *err)
+{
+    own_json json_t *answer = NULL;
+
+    if (strcmp(field_text(task, "state"), "pending") != 0 || *field_text(task, "reason"))
+        return 0;
+    if (cli_get(cli, &answer, err, "/v1/jobs/%s/explain", field_text(task, "id")) < 0)
+        return -1;
+    if (json_is_true(json_object_get(answer, "never"))) {
+        json_object_set(task, "reason", json_object_get(answer, "reason"));
+        json_object_set(task, "detail", json_object_get(answer, "text"));
+    }
+    return 0;
+}
+
 static int show_one(struct cli *cli, const char *id, bool description, json_t *list,
                     struct err *err)
 {
@@ -226,7 +242,7 @@ static int show_one(struct cli *cli, const char *id, bool description, json_t *l
         print_json(json_object_get(task, "description"));
         return 0;
     }
-    if (add_worst(cli, task, err) < 0)
+    if (add_worst(cli, task, err) < 0 || add_never(cli, task, err) < 0)
         return err_wrap(err, "%s", id);
     /* An array's attempts are its tasks'; they are shown with each of them. */
     if (!json_object_get(task, "counts") || task_total(task) == 1 || strchr(id, '.'))

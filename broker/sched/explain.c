@@ -418,6 +418,7 @@ static bool look_site(struct row *row)
 struct workers {
     int free, busy, booting;
     int64_t ready_ms, free_ms; /* earliest; -1 */
+    int most;                  /* the busy one with the most cpus free; -1 */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -428,7 +429,7 @@ static int64_t earlier(int64_t a, int64_t b)
 static struct workers count_workers(struct row *row)
 {
     const struct sched_snapshot *snap = row->pass->snap;
-    struct workers workers = { .ready_ms = -1, .free_ms = -1 };
+    struct workers workers = { .ready_ms = -1, .free_ms = -1, .most = -1 };
     struct room need = need_apart(row->site, &row->option);
 
     for (size_t w = 0; w < snap->worker_count; w++) {
@@ -452,6 +453,8 @@ static struct workers count_workers(struct row *row)
             int64_t at = room_at(row->pass, (int)w, &need, &then);
 
             workers.busy++;
+            if (workers.most < 0 || worker->free.cpus > snap->workers[workers.most].free.cpus)
+                workers.most = (int)w;
             if (at != NEVER_MS)
                 workers.free_ms = earlier(workers.free_ms, at);
         }
@@ -681,6 +684,33 @@ static void look_new_worker(struct row *row, const struct workers *workers, int6
     put_span(&row->text, boot);
 }
 
+/* One machine has one worker and no quota: what that has left is the arithmetic, and the advice. */
+static void look_part(struct row *row, const char *what, enum sched_fix_kind kind, int64_t unit,
+                      int64_t total, int64_t free, int64_t need)
+{
+    free = free > 0 ? free / unit : 0;
+    need = (need + unit - 1) / unit;
+    if (need <= free)
+        return;
+    buf_printf(&row->text, ", %s: %lld - in use %lld = %lld free, %lld needed", what,
+               (long long)(total / unit), (long long)(total / unit - free), (long long)free,
+               (long long)need);
+    advise_kind(row, kind, -1, free * unit);
+}
+
+static void look_machine(struct row *row, const struct sched_worker *worker)
+{
+    const struct room *total = &worker->total, *free = &worker->free, *need = &row->option.need;
+
+    if (row->settled || row->option.nodes > 1)
+        return;
+    look_part(row, "cpus", SCHED_FIX_CPUS, 1, total->cpus, free->cpus, need->cpus);
+    look_part(row, "MiB", SCHED_FIX_MEMORY, 1 << 20, total->memory, free->memory, need->memory);
+    look_part(row, "GPUs", SCHED_FIX_GPUS, 1, total->gpus, free->gpus, need->gpus);
+    if (free->cpus < 1 || (need->memory && free->memory < 1 << 20) || need->disk > free->disk)
+        row->out->fix_count = 0; /* nothing could start beside what runs */
+}
+
 static void look_now(struct row *row)
 {
     struct workers workers;
@@ -709,6 +739,8 @@ static void look_now(struct row *row)
         return;
     }
     tell_busy(row, &workers);
+    if (row->site->local && workers.busy && !workers.booting)
+        look_machine(row, &row->pass->snap->workers[workers.most]);
     look_new_worker(row, &workers, count);
 }
 

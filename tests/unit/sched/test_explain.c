@@ -82,6 +82,9 @@ static void a_busy_machine_says_when_it_is_free(void **state)
              "run 1 ends=10m; class 1",
              1, "here", "busy", "1 worker that suits it, all busy, the first free in about 1m30s",
              NULL);
+    explains("site here local; shape here m cpus=8; worker 1 site=here used=6; run 1 ends=90s n=6;"
+             "class 1 cpus=4",
+             1, "here", "busy", "cpus: 8 - in use 6 = 2 free, 4 needed", "cpus at most 2");
 }
 
 static void states_of_sites_are_told(void **state)

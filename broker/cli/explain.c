@@ -52,14 +52,16 @@ static void put_amounts(const json_t *decision, struct buf *out)
 {
     char text[SHORT_BYTES];
 
-    buf_printf(out, "gets %lld cpus", (long long)field_int(decision, "cpus"));
+    int64_t cpus = field_int(decision, "cpus"), gpus = field_int(decision, "gpus");
+
+    buf_printf(out, "gets %lld %s", (long long)cpus, cpus == 1 ? "cpu" : "cpus");
     if (field_int(decision, "memory"))
         buf_printf(out, ", memory %s",
                    short_bytes(field_int(decision, "memory"), text, sizeof text));
     if (field_int(decision, "disk"))
         buf_printf(out, ", disk %s", short_bytes(field_int(decision, "disk"), text, sizeof text));
-    if (field_int(decision, "gpus"))
-        buf_printf(out, ", %lld GPUs", (long long)field_int(decision, "gpus"));
+    if (gpus)
+        buf_printf(out, ", %lld %s", (long long)gpus, gpus == 1 ? "GPU" : "GPUs");
 }
 
 /* What its last attempt was decided from. */

@@ -285,9 +285,10 @@ static void tell_static(struct row *row)
             buf_printf(&row->text, "the nearest shape %s has too little disk", shape->name);
             break;
         case SCHED_FIX_GPUS:
-            buf_printf(&row->text, "it asks for %lld GPUs, the nearest shape %s has %lld",
-                       (long long)row->class->options[row->out->option].need.gpus, shape->name,
-                       (long long)shape->room.gpus);
+            buf_printf(&row->text, "it asks for %lld %s, the nearest shape %s has %lld",
+                       (long long)row->class->options[row->out->option].need.gpus,
+                       row->class->options[row->out->option].need.gpus == 1 ? "GPU" : "GPUs",
+                       shape->name, (long long)shape->room.gpus);
             break;
         case SCHED_FIX_GPU_MODEL:
             buf_printf(&row->text, "the GPUs of %s are %s, which it does not name", shape->name,

@@ -78,6 +78,6 @@ spillway cancel "$id"
 id=$(submit mean.yaml)
 ok "a job's own ceiling holds it back" 'eventually 40 "spillway explain $id | grep -q \"may still be spent\" && ! spillway ls | grep -q running"'
 ok "  which is not exceeded" 'test "$(spent "$id")" -ge 1 && test "$(spent "$id")" -le 3'
-like "explain says what was decided of a task that ran" "$(spillway explain "$high")" 'gets 1 cpus.* of shape machine; why: fits'
+like "explain says what was decided of a task that ran" "$(spillway explain "$high")" 'gets 1 cpu.* of shape machine; why: fits'
 like "and usage --shares where everybody stands" "$(spillway usage --shares)" 'pilots'
 done_testing

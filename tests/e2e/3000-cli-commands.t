@@ -117,6 +117,7 @@ is "no such token" "$(code 'spillway token revoke 77')" 3
 is "doctor finds nothing" "$(code 'spillway doctor')" 0
 is "backup" "$(code 'spillway doctor --backup copy.db')" 0
 ok "lies where it was asked for" 'test -s copy.db'
+is "and is told with its size" "$(spillway doctor --backup second.db --json | json bytes)" "$(stat -c %s second.db)"
 is "a backup over a file" "$(code 'spillway doctor --backup copy.db')" 5
 is "prune" "$(code 'spillway doctor --prune')" 0
 

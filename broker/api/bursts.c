@@ -12,12 +12,6 @@
 
 #define PAGE_MOST 10000
 
-struct listing {
-    struct request *request;
-    int64_t limit, count, last;
-    bool more;
-};
-
 static void put_row(struct buf *out, const struct burst_row *row)
 {
     buf_printf(out, "{\"id\":%" PRId64, row->id);
@@ -38,38 +32,26 @@ static void put_row(struct buf *out, const struct burst_row *row)
 
 static bool put_burst(void *arg, const struct burst_row *row)
 {
-    struct listing *listing = arg;
+    struct page *page = arg;
 
-    if (!caller_sees(listing->request->caller, row->user, row->project))
+    if (!caller_sees(page->request->caller, row->user, row->project))
         return true;
-    listing->more = listing->count == listing->limit;
-    if (listing->more)
+    if (!page_takes(page, row->id))
         return false;
-    listing->last = row->id;
-    if (listing->count++)
-        buf_putc(&listing->request->reply.body, ',');
-    put_row(&listing->request->reply.body, row);
+    put_row(&page->request->reply.body, row);
     return true;
 }
 
 int bursts_list(struct request *request, struct err *err)
 {
-    struct listing listing = { .request = request, .limit = 1000 };
+    struct page page = { .request = request, .limit = 1000, .most = PAGE_MOST };
     bool all = false;
-    int64_t after = 0;
 
     if (query_bool(&request->query, "all", &all, err) < 0 ||
-        query_i64(&request->query, "limit", 1, PAGE_MOST, &listing.limit, err) < 0 ||
-        query_i64(&request->query, "cursor", 0, INT64_MAX, &after, err) < 0)
+        page_begin(&page, "bursts", 0, err) < 0 ||
+        store_bursts(request->api->store, page.after, all, put_burst, &page, err) < 0)
         return -1;
-    buf_puts(&request->reply.body, "{\"bursts\":[");
-    if (store_bursts(request->api->store, after, all, put_burst, &listing, err) < 0)
-        return -1;
-    if (listing.more)
-        buf_printf(&request->reply.body, "],\"cursor\":\"%" PRId64 "\"}", listing.last);
-    else
-        buf_puts(&request->reply.body, "],\"cursor\":null}");
-    return reply_body(request, 200, NULL);
+    return page_end(&page);
 }
 
 struct sought {

@@ -15,25 +15,22 @@
 static const char *const states[] = { "pending", "done", "dead", NULL };
 
 struct listing {
-    struct request *request;
+    struct page page;
     int state; /* -1: any */
-    int64_t limit, count, last;
-    bool more;
 };
 
 static bool put_notice(void *arg, const struct notice_row *row)
 {
     struct listing *listing = arg;
-    struct buf *out = &listing->request->reply.body;
+    struct request *request = listing->page.request;
+    struct buf *out = &request->reply.body;
 
-    if (!caller_sees(listing->request->caller, row->user, NULL) ||
+    if (!caller_sees(request->caller, row->user, NULL) ||
         (listing->state >= 0 && listing->state != (int)row->state))
         return true;
-    listing->more = listing->count == listing->limit;
-    if (listing->more)
+    if (!page_takes(&listing->page, row->id))
         return false;
-    listing->last = row->id;
-    buf_printf(out, "%s{\"id\":%" PRId64, listing->count++ ? "," : "", row->id);
+    buf_printf(out, "{\"id\":%" PRId64, row->id);
     put_str(out, "state", (size_t)row->state < array_len(states) - 1 ? states[row->state] : NULL);
     put_str(out, "kind", row->kind == NOTICE_MAIL ? "mail" : "webhook");
     put_str(out, "target", row->target);
@@ -64,21 +61,13 @@ static int read_state(struct request *request, int *out, struct err *err)
 
 int notices_list(struct request *request, struct err *err)
 {
-    struct listing listing = { .request = request, .limit = 1000 };
-    int64_t after = 0;
+    struct listing listing = { .page = { .request = request, .limit = 1000, .most = PAGE_MOST } };
+    struct page *page = &listing.page;
 
-    if (read_state(request, &listing.state, err) < 0 ||
-        query_i64(&request->query, "limit", 1, PAGE_MOST, &listing.limit, err) < 0 ||
-        query_i64(&request->query, "cursor", 0, INT64_MAX, &after, err) < 0)
+    if (read_state(request, &listing.state, err) < 0 || page_begin(page, "notices", 0, err) < 0 ||
+        store_notices(request->api->store, page->after, put_notice, &listing, err) < 0)
         return -1;
-    buf_puts(&request->reply.body, "{\"notices\":[");
-    if (store_notices(request->api->store, after, put_notice, &listing, err) < 0)
-        return -1;
-    if (listing.more)
-        buf_printf(&request->reply.body, "],\"cursor\":\"%" PRId64 "\"}", listing.last);
-    else
-        buf_puts(&request->reply.body, "],\"cursor\":null}");
-    return reply_body(request, 200, NULL);
+    return page_end(page);
 }
 
 /* ---- replay ---------------------------------------------------------------------------------- */

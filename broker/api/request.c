@@ -52,6 +52,41 @@ int reply_response(struct request *request, unsigned status, const char *type,
     return reply_body(request, status, type);
 }
 
+/* ---- lists in pages ---------------------------------------------------------------------------- */
+
+int page_begin(struct page *page, const char *list, int64_t least, struct err *err)
+{
+    const struct query *query = &page->request->query;
+
+    if (query_i64(query, "limit", 1, page->most, &page->limit, err) < 0 ||
+        query_i64(query, "cursor", least, INT64_MAX, &page->after, err) < 0)
+        return -1;
+    buf_printf(&page->request->reply.body, "{\"%s\":[", list);
+    return 0;
+}
+
+bool page_takes(struct page *page, int64_t number)
+{
+    page->more = page->count == page->limit;
+    if (page->more)
+        return false;
+    page->last = number;
+    if (page->count++)
+        buf_putc(&page->request->reply.body, ',');
+    return true;
+}
+
+int page_end(const struct page *page)
+{
+    struct buf *out = &page->request->reply.body;
+
+    if (page->more)
+        buf_printf(out, "],\"cursor\":\"%" PRId64 "\"}", page->last);
+    else
+        buf_puts(out, "],\"cursor\":null}");
+    return reply_body(page->request, 200, NULL);
+}
+
 int request_bad(struct request *request, struct err *err, const char *format, ...)
 {
     char text[ERR_TEXT_BYTES / 2];

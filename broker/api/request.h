@@ -90,6 +90,21 @@ void reply_header(struct request *request, const char *name, const char *format,
 int reply_response(struct request *request, unsigned status, const char *type,
                    struct MHD_Response *response);
 
+/* ---- lists in pages: rows in the order of a number, which is the cursor */
+
+struct page {
+    struct request *request;
+    int64_t limit, most; /* rows, unless and as far as `limit` of the query says otherwise */
+    int64_t after;       /* `cursor` of the query */
+    int64_t last, count; /* so far */
+    bool more;
+};
+/* Reads the query, whose cursor is `least` at least, and begins the reply: {"LIST":[. */
+int page_begin(struct page *page, const char *list, int64_t least, struct err *err);
+/* Whether this row is still of the page. */
+bool page_takes(struct page *page, int64_t number);
+int page_end(const struct page *page);
+
 /* ---- faults */
 
 /* The request is not even well-formed: 400 rather than 422. */

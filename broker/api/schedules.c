@@ -440,52 +440,37 @@ static void put_row(struct buf *out, const struct schedule_row *row, struct zone
 /* ---- the list -------------------------------------------------------------------------------- */
 
 struct listing {
-    struct request *request;
+    struct page page;
     struct zones zones;
     const char *user; /* NULL: all that the caller sees */
-    int64_t limit, count, last;
-    bool more;
 };
 
 static bool list_row(void *arg, const struct schedule_row *row)
 {
     struct listing *listing = arg;
-    struct buf *out = &listing->request->reply.body;
+    struct request *request = listing->page.request;
 
-    if (!caller_sees(listing->request->caller, row->user, row->project) ||
+    if (!caller_sees(request->caller, row->user, row->project) ||
         (listing->user && strcmp(listing->user, row->user) != 0))
         return true;
-    listing->more = listing->count == listing->limit;
-    if (listing->more)
+    if (!page_takes(&listing->page, row->id))
         return false;
-    buf_puts(out, listing->count++ ? "," : "");
-    listing->last = row->id;
-    put_row(out, row, &listing->zones);
+    put_row(&request->reply.body, row, &listing->zones);
     return true;
 }
 
 int schedules_list(struct request *request, struct err *err)
 {
-    struct listing listing = { .request = request,
+    struct listing listing = { .page = { .request = request, .limit = 1000, .most = PAGE_MOST },
                                .zones = { request->api->broker, MAP_INIT_STR },
-                               .user = query_get(&request->query, "user"),
-                               .limit = 1000 };
-    int64_t after = 0;
+                               .user = query_get(&request->query, "user") };
     int rc;
 
-    if (query_i64(&request->query, "limit", 1, PAGE_MOST, &listing.limit, err) < 0 ||
-        query_i64(&request->query, "cursor", 0, INT64_MAX, &after, err) < 0)
+    if (page_begin(&listing.page, "schedules", 0, err) < 0)
         return -1;
-    buf_puts(&request->reply.body, "{\"schedules\":[");
-    rc = store_schedules(request->api->store, after, list_row, &listing, err);
+    rc = store_schedules(request->api->store, listing.page.after, list_row, &listing, err);
     zones_fini(&listing.zones);
-    if (rc < 0)
-        return -1;
-    if (listing.more)
-        buf_printf(&request->reply.body, "],\"cursor\":\"%" PRId64 "\"}", listing.last);
-    else
-        buf_puts(&request->reply.body, "],\"cursor\":null}");
-    return reply_body(request, 200, NULL);
+    return rc < 0 ? -1 : page_end(&listing.page);
 }
 
 /* ---- one of them ----------------------------------------------------------------------------- */
@@ -591,15 +576,13 @@ int schedule_next(struct request *request, struct err *err)
 static bool put_firing(void *arg, const struct firing_row *row)
 {
     static const char *const outcomes[] = { "fired", "skipped", "refused", "missed", "waiting" };
-    struct listing *listing = arg;
-    struct buf *out = &listing->request->reply.body;
+    struct page *page = arg;
+    struct buf *out = &page->request->reply.body;
     bool is_known = (size_t)row->outcome < array_len(outcomes);
 
-    listing->more = listing->count == listing->limit;
-    if (listing->more)
+    if (!page_takes(page, row->instant))
         return false;
-    buf_printf(out, "%s{\"version\":%d", listing->count++ ? "," : "", row->version);
-    listing->last = row->instant;
+    buf_printf(out, "{\"version\":%d", row->version);
     put_seconds(out, "time", row->instant, true);
     put_time(out, "at", row->at_ms);
     put_str(out, "outcome", is_known ? outcomes[row->outcome] : NULL);
@@ -618,21 +601,15 @@ static bool put_firing(void *arg, const struct firing_row *row)
 
 static int history(struct request *request, const struct schedule_row *row, struct err *err)
 {
-    struct listing listing = { .request = request, .limit = 100 };
-    int64_t before = INT64_MAX;
+    struct page page = {
+        .request = request, .limit = 100, .most = HISTORY_MOST, .after = INT64_MAX
+    };
 
-    if (query_i64(&request->query, "limit", 1, HISTORY_MOST, &listing.limit, err) < 0 ||
-        query_i64(&request->query, "cursor", INT64_MIN, INT64_MAX, &before, err) < 0)
-        return -1;
-    buf_puts(&request->reply.body, "{\"firings\":[");
-    if (store_firings(request->api->store, row->id, before, listing.limit + 1, put_firing, &listing,
+    if (page_begin(&page, "firings", INT64_MIN, err) < 0 ||
+        store_firings(request->api->store, row->id, page.after, page.limit + 1, put_firing, &page,
                       err) < 0)
         return -1;
-    if (listing.more)
-        buf_printf(&request->reply.body, "],\"cursor\":\"%" PRId64 "\"}", listing.last);
-    else
-        buf_puts(&request->reply.body, "],\"cursor\":null}");
-    return reply_body(request, 200, NULL);
+    return page_end(&page);
 }
 
 int schedule_history(struct request *request, struct err *err)

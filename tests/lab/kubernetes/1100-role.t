@@ -22,7 +22,7 @@ site() { # site NAME NAMESPACE
     NS=$2
     account_kubeconfig "$LAB_API" "$(lab token "$2" "$2")" >"kubeconfig-$1"
     NS=$OWN
-    echo "  - {name: $1, type: kubernetes, kubeconfig: kubeconfig-$1, image: \"$IMAGE\", idle: 1s, probe: 2s, reconcile: 2s, calls: {per_second: 100, burst: 100}}"
+    echo "  - {name: $1, type: kubernetes, kubeconfig: kubeconfig-$1, image: \"$IMAGE\", idle: 1s, probe: 2s, reconcile: 2s, pull_deadline: 5s, calls: {per_second: 100, burst: 100}}"
 }
 OWN=$NS
 refused() {

@@ -13,7 +13,7 @@ projects:
 sites:
   - {name: home, type: slurm, ssh: {host: login, config: "$LAB/ssh_config"}, dir: ~/home, partitions: [batch],
      jurisdiction: DE, time: 20m, probe: 2s, reconcile: 2s, idle: 60s, boot_deadline: 2m}
-  - {name: near, type: local, tier: partner, jurisdiction: FR, cloud_act: true, overflow_after: 3s, limits: {cores: 6},
+  - {name: near, type: local, tier: partner, jurisdiction: FR, cloud_act: true, overflow_after: 3s, cpus: 6,
      idle: 3s}
   - {name: gpus, type: slurm, ssh: {host: login, config: "$LAB/ssh_config"}, dir: ~/gpus, partitions: [gpu],
      tier: partner, jurisdiction: CH, overflow_after: 3s, time: 20m, probe: 2s, reconcile: 2s, idle: 60s,
@@ -24,7 +24,7 @@ all_are_up() { test "$(spillway sites --json | json '*.health' | sort -u)" = up;
 ok "all sites answer" 'eventually 60 all_are_up'
 
 # One of each class, so that it is known how long they run; home's workers come.
-"$SLURM/overflow-jobs" one >one.yaml
+"$LIB/overflow-jobs" one >one.yaml
 submit one.yaml >ids
 ok "one of each class has run" 'wait_state "$(tr "\n" " " <ids)" succeeded --limit 120 || spillway wait $(cat ids)'
 
@@ -36,17 +36,17 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12; do submit --name brief --priority 500 -- sl
 ok "a few short ones have run" 'spillway wait $(cat ids)'
 is "at home: they would not have gained" "$(spillway ls --all --name brief --json | json '*.site' | sort -u)" home
 
-"$SLURM/overflow-jobs" home >home.yaml
+"$LIB/overflow-jobs" home >home.yaml
 submit home.yaml >ids
 ok "all that home can run has run there alone" 'spillway wait $(cat ids)'
-"$SLURM/overflow-jobs" all >all.yaml
+"$LIB/overflow-jobs" all >all.yaml
 submit all.yaml >ids.all
 is "500 jobs are queued" "$(grep -c . ids.all)" 500
 explain_of() { spillway explain "$(spillway ls --state pending --name "$1" --json | json -1.id)"; }
 eventually 20 'explain_of long >explain.txt && grep -Eq "sooner|later|start" explain.txt'
 ok "all have run" 'spillway wait $(cat ids.all)'
 spillway ls --all --json --limit 10000 >tasks.json
-"$SLURM/overflow-jobs" count ids ids.all <tasks.json >figures.json
+"$LIB/overflow-jobs" count ids ids.all <tasks.json >figures.json
 diag "$(cat figures.json)"
 figure() { json "$1" <figures.json; }
 is "none failed" "$(figure failed)" 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# 1140-requeue.t - an sshd that restarts, and a pilot that an operator requeues,, cost the user nothing
+# 1140-requeue.t - an sshd that restarts, and a pilot that an operator requeues, cost the user nothing
 # run: limit 300
 . "${0%/*}/lab.sh"
 conf
@@ -26,12 +26,20 @@ kill -HUP "$sshd"
 ok "the session is opened again" 'eventually 90 site_is_up'
 is "and the job never noticed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
 
+# Pilots are made with --no-requeue, for an agent's token dies at its first use.  An operator can have it otherwise.
+is "the cluster requeues jobs unless they ask not to be" "$(scontrol show config | awk '$1 == "JobRequeue" { print $3 }')" 1
 number=$(squeue -h -n "$worker" -o %i)
-# Pilots are made with --no-requeue, for an agent's token dies at its first use: Slurm refuses, or ends it.
-scontrol requeue "$number" >requeue.out 2>&1 || diag "Slurm refuses: $(cat requeue.out)"
-squeue -h -j "$number" -t R -o %i 2>/dev/null | grep -q . && scancel "$number"
-ok "its pilot is taken away, and it runs again" 'wait_state "$id" running --attempt 2 --limit 120'
+nok "Slurm does not requeue a pilot" 'scontrol requeue "$number"'
+is "and it runs on" "$(field "$id" state) $(field "$id" attempt)" "running 1"
+ok "told that it may be, and told to, Slurm requeues it" \
+    'scontrol update JobId="$number" Requeue=1 && scontrol requeue "$number"'
+ok "the job runs again, in another pilot" \
+    'wait_state "$id" running --attempt 2 --limit 120 && test "$(field "$id" worker)" != "$worker"'
+is "the first attempt was preempted" "$(attempts "$id" reason | cut -d ' ' -f 1)" preempted
 is "the user's retries remain" "$(field "$id" user_retries_used)" 0
+ok "the pilot that Slurm put back in the queue is taken out of it" \
+    'eventually 120 "test -z \"\$(squeue -h -n $worker -o %i)\""'
+is "Slurm did start it over" "$(sacct -n -X -D -j "$number" -o state%20 | grep -c REQUEUED)" 1
 touch "/tmp/spillway-lab-$PORT"
 ok "and ends well" 'wait_state "$id" succeeded --limit 60'
 rm -f "/tmp/spillway-lab-$PORT"

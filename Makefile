@@ -29,7 +29,7 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 # ---- the tree, as a table of contents ----------------------------------------------------------------
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
-NET    := hash pace post http_trust http http_stream command ssh_config ssh_key known_hosts ssh ssh_auth ssh_relay
+NET    := hash pace post http_trust http http_stream command ssh_config ssh_key ssh_rsa ssh_rsa_key known_hosts ssh ssh_auth ssh_relay
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db needs writer bounds tasks described submit jobs attempts gangs load read ls events workers sites blobs logs \
@@ -53,7 +53,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
           attempt nodes env container limits workdir run lease inbox answer sync blob stage outputs upload
 
 UNIT   := sites/test_kubeconfig sites/test_kubernetes \
-          sites/test_heat sites/test_cluster sites/test_session sites/test_cinder sites/test_examples net/test_http net/test_pace net/test_known_hosts net/test_ssh_config net/test_ssh_key sites/test_tunnels sites/test_slurm sites/test_slurm_home agent/test_gpu sites/test_clouds sites/test_openstack broker/test_attempts broker/test_agents broker/test_experience api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue broker/test_world broker/test_credentials agent/test_slots agent/test_inbox agent/test_boot agent/test_attempt agent/test_outputs agent/test_loop agent/test_http agent/test_place cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
+          sites/test_heat sites/test_cluster sites/test_session sites/test_cinder sites/test_examples net/test_http net/test_pace net/test_known_hosts net/test_ssh_config net/test_ssh_key net/test_ssh_rsa sites/test_tunnels sites/test_slurm sites/test_slurm_home agent/test_gpu sites/test_clouds sites/test_openstack broker/test_attempts broker/test_agents broker/test_experience api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue broker/test_world broker/test_credentials agent/test_slots agent/test_inbox agent/test_boot agent/test_attempt agent/test_outputs agent/test_loop agent/test_http agent/test_place cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
           cli/test_inputs store/test_tasks store/test_gangs store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer notify/test_message store/test_notices store/test_bursts store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_leave sched/test_prepare sched/test_learn sched/test_swf sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
 
 # ---- how it is built ---------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ FUZZ_CC    ?= clang
 FUZZ_FLAGS := -std=c11 -g -O1 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_OBJ   := $(patsubst %,$(O)/fuzz/obj/broker/base/%.o,$(BASE)) \
               $(patsubst %,$(O)/fuzz/obj/broker/conf/%.o,$(CONF)) $(patsubst %,$(O)/fuzz/obj/broker/cron/%.o,$(CRON)) \
-              $(patsubst %,$(O)/fuzz/obj/broker/net/%.o,hash ssh_config known_hosts) $(O)/fuzz/obj/broker/sites/slurm/text.o $(O)/fuzz/obj/broker/sites/slurm/home_text.o $(O)/fuzz/obj/broker/reports.o \
+              $(patsubst %,$(O)/fuzz/obj/broker/net/%.o,hash ssh_config ssh_rsa_key known_hosts) $(O)/fuzz/obj/broker/sites/slurm/text.o $(O)/fuzz/obj/broker/sites/slurm/home_text.o $(O)/fuzz/obj/broker/reports.o \
               $(patsubst %,$(O)/fuzz/obj/broker/sites/openstack/%.o,things flavor fault catalogue) \
               $(patsubst %,$(O)/fuzz/obj/broker/api/%.o,submit decode policy problem)
 FUZZ_BIN   := $(FUZZ:%=$(O)/fuzz/fuzz_%)

@@ -325,8 +325,11 @@ static int log_in(struct ssh *ssh, const struct ssh_config *config, int64_t left
         return err_set(err, FAULT_INTERNAL, "libssh2 gives no session");
     libssh2_session_set_timeout(ssh->session, left_ms > 0 ? (long)left_ms : 1);
     ssh_prefer_known(ssh->session, buf_text(&known), buf_text(&name));
-    if (libssh2_session_handshake(ssh->session, ssh->socket) != 0)
+    if (libssh2_session_handshake(ssh->session, ssh->socket) != 0) {
+        if (ssh_handshake_fault(ssh->session, buf_text(&known), buf_text(&name), err) < 0)
+            return -1;
         return ssh_fault(ssh, err, "handshake");
+    }
     if (ssh_verify_host(ssh->session, buf_text(&known), buf_text(&name), ssh->host_key, err) < 0) {
         if (!ssh->host_key) /* else it is for who gave it to say, once */
             log_error("ssh: %s", err ? err->text : "host key refused");

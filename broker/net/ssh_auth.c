@@ -9,6 +9,7 @@
 
 #include "net/known_hosts.h"
 #include "net/ssh_internal.h"
+#include "net/ssh_rsa.h"
 
 #define CONFIG_MOST ((size_t)1 << 20)
 #define KNOWN_MOST  ((size_t)16 << 20)
@@ -134,22 +135,58 @@ int ssh_known_text(const struct ssh_config *config, struct buf *out, struct err 
     return 0;
 }
 
+/* What may be asked for: never a certificate, which libssh2 cannot check.  1.10 offers those of ECDSA
+ * all the same, and a server that shows one would end this process. */
+static const struct {
+    const char *type, *algorithms;
+} host_keys[] = { { "ssh-ed25519", "ssh-ed25519" },
+                  { "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256" },
+                  { "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384" },
+                  { "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521" },
+                  { "ssh-rsa", "rsa-sha2-512,rsa-sha2-256,ssh-rsa" } };
+
+static bool has_type(const struct buf *types, const char *type)
+{
+    own_str char *list = xasprintf(",%s,", buf_text(types));
+    own_str char *one = xasprintf(",%s,", type);
+
+    return strstr(list, one) != NULL;
+}
+
 void ssh_prefer_known(LIBSSH2_SESSION *session, const char *known, const char *name)
 {
-    static const char *const order[] = { "ssh-ed25519", "ecdsa-sha2-nistp256",
-                                         "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa" };
-    own_buf struct buf types = BUF_INIT(4096), wanted = BUF_INIT(4096);
+    own_buf struct buf types = BUF_INIT(4096), wanted = BUF_INIT(4096), all = BUF_INIT(4096);
 
     known_hosts_types(known, name, &types);
-    for (size_t i = 0; i < array_len(order); i++) {
-        own_str char *list = xasprintf(",%s,", buf_text(&types));
-        own_str char *one = xasprintf(",%s,", order[i]);
-
-        if (strstr(list, one))
-            buf_printf(&wanted, "%s%s", wanted.length ? "," : "", order[i]);
+    for (size_t i = 0; i < array_len(host_keys); i++) {
+        buf_printf(&all, "%s%s", all.length ? "," : "", host_keys[i].algorithms);
+        if (has_type(&types, host_keys[i].type))
+            buf_printf(&wanted, "%s%s", wanted.length ? "," : "", host_keys[i].algorithms);
     }
-    if (wanted.length)
-        libssh2_session_method_pref(session, LIBSSH2_METHOD_HOSTKEY, buf_text(&wanted));
+    libssh2_session_method_pref(session, LIBSSH2_METHOD_HOSTKEY,
+                                buf_text(wanted.length ? &wanted : &all));
+}
+
+int ssh_handshake_fault(LIBSSH2_SESSION *session, const char *known, const char *name,
+                        struct err *err)
+{
+    own_buf struct buf types = BUF_INIT(4096);
+    int code = libssh2_session_last_errno(session);
+
+    known_hosts_types(known, name, &types);
+    if (code != LIBSSH2_ERROR_KEX_FAILURE && code != LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE)
+        return 0;
+    if (ssh_rsa_needed() && strcmp(buf_text(&types), "ssh-rsa") == 0)
+        return err_set(err, FAULT_AUTH,
+                       "known_hosts has only an RSA key of %s, and libssh2 %s cannot check the "
+                       "signatures that servers make with one today: add its Ed25519 or ECDSA key "
+                       "once it was confirmed (ssh-keyscan -t ed25519 shows it)",
+                       name, libssh2_version(0));
+    return err_set(
+        err, FAULT_AUTH,
+        "%s and libssh2 %s agree on no key exchange; of its host keys %s can be used here "
+        "(no certificate can, and no RSA key before libssh2 1.11)",
+        name, libssh2_version(0), types.length ? buf_text(&types) : "Ed25519 and ECDSA ones");
 }
 
 static void fingerprint(LIBSSH2_SESSION *session, struct buf *out)
@@ -232,11 +269,12 @@ static bool by_agent(LIBSSH2_SESSION *session, const char *user, const char *soc
 
     if (!agent)
         return false;
-    if (socket)
-        libssh2_agent_set_identity_path(agent, socket);
+    libssh2_agent_set_identity_path(agent, socket);
     if (libssh2_agent_connect(agent) == 0 && libssh2_agent_list_identities(agent) == 0)
         while (!in && libssh2_agent_get_identity(agent, &key, last) == 0) {
-            in = libssh2_agent_userauth(agent, user, key) == 0;
+            in = (ssh_rsa_needed() &&
+                  ssh_rsa_by_agent(session, user, socket, key->blob, key->blob_len)) ||
+                 libssh2_agent_userauth(agent, user, key) == 0;
             last = key;
         }
     libssh2_agent_disconnect(agent);
@@ -255,6 +293,8 @@ static bool by_file(LIBSSH2_SESSION *session, const char *user, const char *path
             buf_printf(tried, "%s%s: %s", tried->length ? "; " : "", path, strerror(errno));
         return false;
     }
+    if (ssh_rsa_needed() && ssh_rsa_by_file(session, user, path))
+        return true;
     if (libssh2_userauth_publickey_fromfile_ex(session, user, (unsigned)strlen(user), NULL, path,
                                                NULL) == 0)
         return true;

@@ -61,6 +61,9 @@ const char *ssh_local_user(void);
 int ssh_known_text(const struct ssh_config *config, struct buf *out, struct err *err);
 /* Before the handshake: ask for a key of a type that is known. */
 void ssh_prefer_known(LIBSSH2_SESSION *session, const char *known, const char *name);
+/* -1, with words, when the handshake failed for want of a key that both sides can use. */
+int ssh_handshake_fault(LIBSSH2_SESSION *session, const char *known, const char *name,
+                        struct err *err);
 /* `given`: `known` is one line of our own. */
 int ssh_verify_host(LIBSSH2_SESSION *session, const char *known, const char *name, bool given,
                     struct err *err);

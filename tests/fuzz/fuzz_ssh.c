@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_ssh.c - libFuzzer: ssh_config and known_hosts, and the rules that no text may bend. */
+/* fuzz_ssh.c - libFuzzer: ssh_config, known_hosts and private keys, and the rules that no text may
+ * bend. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "net/known_hosts.h"
 #include "net/ssh_config.h"
+#include "net/ssh_rsa.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,11 +54,26 @@ static void read_known(const char *text)
         abort();
 }
 
+/* As a file itself, and as what base64 hides in one. */
+static void read_key(const uint8_t *data, size_t size)
+{
+    own_buf struct buf plain = BUF_INIT(0), text = BUF_INIT(0);
+
+    EVP_PKEY_free(ssh_rsa_read((const char *)data, size));
+    buf_put(&plain, "openssh-key-v1", sizeof "openssh-key-v1");
+    buf_put(&plain, data, size);
+    buf_puts(&text, "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+    buf_put_base64(&text, plain.data, plain.length);
+    buf_puts(&text, "\n-----END OPENSSH PRIVATE KEY-----\n");
+    EVP_PKEY_free(ssh_rsa_read(buf_text(&text), text.length));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     own_str char *text = xstrndup((const char *)data, size);
 
     read_config(text);
     read_known(text);
+    read_key(data, size);
     return 0;
 }

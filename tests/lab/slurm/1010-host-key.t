@@ -27,6 +27,30 @@ nok "a revoked key is refused, though another line knows it" 'with "$name $key" 
 like "and the words say so" "$(cat probe.out)" 'REVOKED'
 nok "a negated pattern is not a match" 'with "*,!$name $key"'
 ok "the right key is taken" 'with "$name $key"'
+
+# An sshd beside the lab's that shows nothing but a certificate: libssh2 1.10 would take it, and fall over it.
+ssh-keygen -q -t ecdsa -N '' -f certified
+ssh-keygen -q -s other -I host -h -n 127.0.0.1 certified.pub
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+grep -v '^HostKey\|^ListenAddress' "$LAB/ssh/sshd_config" >sshd_config
+cat >>sshd_config <<END
+ListenAddress 127.0.0.1:$port
+HostKey $PWD/certified
+HostCertificate $PWD/certified-cert.pub
+HostKeyAlgorithms ecdsa-sha2-nistp256-cert-v01@openssh.com
+END
+/usr/sbin/sshd -D -f sshd_config -E sshd.log &
+sshd_pid=$!
+eventually 20 'grep -q "Server listening" sshd.log'
+sed -i "s/Port .*/Port $port/" ssh_config
+broker_stop
+broker_start --config conf.yaml
+nok "a host that shows a certificate alone is refused" 'with "@cert-authority [127.0.0.1]:$port $other"'
+like "and the words say why" "$(cat probe.out)" 'no key exchange.*no certificate can'
+ok "the broker is alive" 'spillway sites'
+kill "$sshd_pid"
+wait "$sshd_pid"
+sed -i "s/Port .*/Port $LAB_PORT/" ssh_config
 printf '%s %s\n' "$name" "$key" >known_hosts
 ssh-keygen -q -H -f known_hosts
 unlike "its name can be hashed" "$(cat known_hosts)" '127\.0\.0\.1'

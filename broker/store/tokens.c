@@ -165,7 +165,10 @@ static int token_get(struct store *store, const unsigned char hash[SHA256_BYTES]
     stmt = db_query(reader.db, FIND_TOKEN, "b", (const void *)hash, (size_t)SHA256_BYTES);
     rc = db_step(reader.db, stmt, err);
     if (rc <= 0)
-        return rc < 0 ? -1 : err_set(err, FAULT_AUTH, "unknown token");
+        return rc < 0 ? -1
+                      : err_set(err, FAULT_AUTH,
+                                "unknown token: it was mistyped, or made by another broker; an "
+                                "administrator makes one by `spillway token add`");
     token_row_read(stmt, out);
     keep(&keeper, &out->name);
     keep(&keeper, &out->user);

@@ -15,12 +15,14 @@ is "each ended once" "$(figure ended_once)" "$(figure tasks)"
 is "none succeeded twice" "$(figure succeeded_twice)" 0
 is "nothing of ours is left" "$(figure left)" "[]"
 ok "nor does the cloud's own client see anything" 'nothing_is_left 1'
-for what in "server list --all-projects" "port list" "keypair list"; do
+for what in "server list --all-projects" "port list" "volume list --all-projects" "keypair list"; do
     is "openstack $what: nothing of ours" \
         "$(for cloud in admin site-a site-b site-c; do
             case $cloud-$what in admin-* | *keypair*) ;; *) continue ;; esac
             openstack --os-cloud $cloud $what -f value -c Name
         done | grep '^spillway-')" ""
 done
+is "openstack floating ip list: nothing of ours" \
+    "$(openstack --os-cloud admin floating ip list --long -f value -c Description | grep '^spillway ')" ""
 guests_stop
 done_testing

@@ -179,7 +179,7 @@ def clouds(folder, passwords):
     """A clouds.yaml whose entries come here, and a secure.yaml with the passwords: {site: password}."""
     overrides = {f"{name}_endpoint_override": f"http://127.0.0.1:{SERVICES[service] + SHIFT}{suffix}"
                  for name, service, suffix in (("compute", "nova", "/v2.1"), ("network", "neutron", ""),
-                                               ("image", "glance", ""))}
+                                               ("image", "glance", ""), ("block_storage", "cinder", "/v3"))}
     entries = {site: {**overrides, "region_name": "RegionOne", "auth": {
         "auth_url": f"http://127.0.0.1:{SERVICES['keystone'] + SHIFT}/v3", "username": site,
         "project_name": site, "user_domain_name": "Default", "project_domain_name": "Default"}}

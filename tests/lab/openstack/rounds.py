@@ -44,9 +44,12 @@ ROUND_LIMIT = 420
 CALLS = (("keystone", "POST", "/auth/tokens"), ("nova", "GET", "/servers"), ("nova", "POST", "/servers$"),
          ("nova", "DELETE", "/servers"), ("nova", "GET", "/limits"), ("neutron", "GET", "/ports"),
          ("neutron", "POST", "/ports"), ("neutron", "DELETE", "/ports"), ("neutron", "", "/security-groups"),
-         ("glance", "GET", "/images"), ("nova", "", ""), ("neutron", "", ""))
+         ("glance", "GET", "/images"), ("nova", "", ""), ("neutron", "", ""), ("neutron", "", "/floatingips"),
+         ("cinder", "POST", "/volumes"), ("cinder", "GET", "/volumes"), ("cinder", "DELETE", "/volumes"),
+         ("cinder", "", ""))
 # A lost answer, or a late one, hurts most where something is made.
-MAKING = (("nova", "POST", "/servers$"), ("neutron", "POST", "/ports"), ("neutron", "POST", "/security-groups"))
+MAKING = (("nova", "POST", "/servers$"), ("neutron", "POST", "/ports"), ("neutron", "POST", "/security-groups"),
+          ("neutron", "POST", "/floatingips"), ("cinder", "POST", "/volumes"))
 
 cloud = openstack.connect(cloud="admin")
 began = time.monotonic()
@@ -136,7 +139,8 @@ def write_conf():
                    ", lease: {ttl: 10s, heartbeat: 1s}}\nsites:\n")
         for site in SITES:
             file.write(f"  - {{name: {site}, type: openstack, cloud: {site}, network: labnet, probe: 3s, reconcile: 5s"
-                       ", calls: {per_second: 50, burst: 50}, idle: 2s, boot_deadline: 45s, flavors: [m1.tiny]}\n")
+                       ", calls: {per_second: 50, burst: 50}, idle: 2s, boot_deadline: 45s, flavors: [m1.tiny]\n"
+                       "     , scratch: {size: 1GiB, type: fake}, floating_network: outside}\n")
 
 
 def wait_for_sites():

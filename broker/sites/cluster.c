@@ -24,6 +24,7 @@
 #define TURN_MS    10000     /* a cluster that is not at rest is looked at this often */
 #define MADE_MS    MINUTE_MS /* until a new one is surely shown */
 #define REMOVE_MS  MINUTE_MS /* between two tries */
+#define SHRINK_MS  (5 * (int64_t)MINUTE_MS)
 #define RESIZE_MS  (10 * MINUTE_MS)
 #define KEEP_MS    (15 * (int64_t)MINUTE_MS)
 #define NODES_MOST 10000
@@ -60,7 +61,8 @@ struct cluster {
     int64_t first_mono_ms;    /* when we met that id */
     int64_t nodes_up;         /* when it was last at rest */
     int64_t live;             /* workers in it */
-    int64_t used_mono_ms, made_mono_ms, resized_mono_ms, removed_mono_ms; /* last; 0: never */
+    int64_t used_mono_ms, made_mono_ms, resized_mono_ms, shrunk_mono_ms,
+        removed_mono_ms;    /* last; 0: never */
     char given_up[ID_MOST]; /* the id of one that took too long */
     char why[512];          /* what keeps it from being reached */
 };
@@ -515,6 +517,28 @@ static void grow(struct cluster *cluster, int64_t deadline)
         cluster->seen.phase = CLUSTER_CHANGING;
 }
 
+/* Nobody is in it: back to the least, whichever nodes go. */
+static void shrink(struct cluster *cluster, int64_t deadline)
+{
+    int64_t wait = cluster->keep_ms / 3 < SHRINK_MS ? cluster->keep_ms / 3 : SHRINK_MS;
+    int64_t now = clock_mono_ms();
+    struct err why = ERR_INIT;
+
+    if (!cluster->workers || cluster->live || count_waiting(cluster) ||
+        cluster->nodes_up <= cluster->least || now - cluster->used_mono_ms < wait ||
+        (cluster->shrunk_mono_ms && now - cluster->shrunk_mono_ms < RESIZE_MS))
+        return;
+    log_info("site %s: the cluster is idle; it is to have %lld nodes", cluster->conf->name,
+             (long long)cluster->least);
+    cluster->shrunk_mono_ms = now;
+    cluster->nodes_up = cluster->least; /* of what goes nothing is given away any more */
+    if (cluster->maker->resize(cluster->maker_self, &cluster->seen, cluster->least, deadline,
+                               &why) < 0)
+        log_warn("site %s: %s", cluster->conf->name, why.text);
+    else
+        cluster->seen.phase = CLUSTER_CHANGING;
+}
+
 /* It is said to be up: into it.  A fault, once it was reached, is the site's. */
 static int use(struct cluster *cluster, int64_t deadline, struct resources_list *list,
                struct err *err)
@@ -539,6 +563,8 @@ static int use(struct cluster *cluster, int64_t deadline, struct resources_list 
         return -1;
     if (phase_of(cluster) == CLUSTER_UP)
         grow(cluster, deadline);
+    if (phase_of(cluster) == CLUSTER_UP)
+        shrink(cluster, deadline);
     return 0;
 }
 

@@ -40,7 +40,7 @@ is "nothing is left inside" "$(pods_left)" ""
 broker_stop
 
 # Two at once want two nodes; a kill while it is made and one while it is used change nothing.
-site ", idle: 3s, cluster_idle: 30s, nodes: {most: 2, workers: 1}"
+site ", idle: 3s, cluster_idle: 120s, nodes: {most: 2, workers: 1}"
 broker_start --config conf.yaml
 id=$(submit --time 1h -- sleep 1200)
 eventually 60 'left stack | grep -q cluster'
@@ -61,7 +61,8 @@ broker_kill
 broker_start --config conf.yaml
 ok "killed while a job runs in it, the broker takes it over" 'wait_state "$third" succeeded --limit 90'
 is "the job ran once" "$(field "$third" attempt)" 1
-ok "it goes in the end" 'eventually 180 "test -z \"\$(left)\""'
+ok "without a worker it shrinks" 'eventually 100 "test \"\$(left server | grep -c -e -node-)\" = 1"'
+ok "it goes in the end" 'eventually 300 "test -z \"\$(left)\""'
 is "with all that was in it" "$(pods_left)" ""
 broker_stop
 done_testing

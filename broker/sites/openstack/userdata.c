@@ -105,7 +105,8 @@ static json_t *cloud_file(const char *path, const char *mode, const char *text)
     return json_pack("{s:s, s:s, s:s}", "path", path, "permissions", mode, "content", text);
 }
 
-/* cloud-init puts keys and user in place before sshd starts. */
+/* cloud-init puts keys and user in place before sshd starts.  A user of the system's would have no
+ * home for sshd to look into. */
 static void cloud_add_ssh(json_t *config, const struct user_data_ssh *ssh)
 {
     own_str char *key = authorized(ssh), *conf = xasprintf(sshd_conf, ssh->user);
@@ -116,8 +117,8 @@ static void cloud_add_ssh(json_t *config, const struct user_data_ssh *ssh)
                         json_pack("{s:s, s:s}", "ed25519_private", ssh->host_key, "ed25519_public",
                                   ssh->host_line));
     json_object_set_new(config, "users",
-                        json_pack("[s, {s:s, s:s, s:b, s:b, s:[s]}]", "default", "name", ssh->user,
-                                  "shell", "/usr/sbin/nologin", "system", 1, "lock_passwd", 1,
+                        json_pack("[s, {s:s, s:s, s:b, s:[s]}]", "default", "name", ssh->user,
+                                  "shell", "/usr/sbin/nologin", "lock_passwd", 1,
                                   "ssh_authorized_keys", key));
 }
 
@@ -154,9 +155,8 @@ static void ignition_add_ssh(json_t *config, const struct user_data_ssh *ssh)
     json_array_append_new(files, ignition_file(HOST_KEY ".pub", 0644, line));
     json_array_append_new(files, ignition_file(SSHD_CONF, 0644, conf));
     json_object_set_new(config, "passwd",
-                        json_pack("{s:[{s:s, s:s, s:b, s:[s]}]}", "users", "name", ssh->user,
-                                  "shell", "/usr/sbin/nologin", "system", 1, "sshAuthorizedKeys",
-                                  key));
+                        json_pack("{s:[{s:s, s:s, s:[s]}]}", "users", "name", ssh->user, "shell",
+                                  "/usr/sbin/nologin", "sshAuthorizedKeys", key));
 }
 
 static json_t *ignition(const char *boot, const char *conf, const struct user_data_ssh *ssh)

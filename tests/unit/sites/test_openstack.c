@@ -397,6 +397,7 @@ static void a_machine_is_given_its_host_key_and_whom_to_let_in(void **state)
     assert_string_equal(json_string_value(json_array_get(users, 0)), "default"); /* who was there */
     assert_string_equal(os_text(user, "name"), "spillway");
     assert_string_equal(os_text(user, "shell"), "/usr/sbin/nologin");
+    assert_null(json_object_get(user, "system")); /* it needs a home */
     assert_string_equal(
         json_string_value(json_array_get(json_object_get(user, "ssh_authorized_keys"), 0)),
         ALLOWED);
@@ -405,7 +406,7 @@ static void a_machine_is_given_its_host_key_and_whom_to_let_in(void **state)
 
 static void coreos_is_given_them_too(void **state)
 {
-    static const char *const user_keys[] = { "name", "shell", "system", "sshAuthorizedKeys", NULL };
+    static const char *const user_keys[] = { "name", "shell", "sshAuthorizedKeys", NULL };
     struct user_data what = { .boot = BOOT,
                               .agent_url = "https://b:1/agent",
                               .sha256 = SUM,

@@ -8,7 +8,8 @@ broker_start --config conf.yaml
 ok "the site answers" 'eventually 120 "spillway sites show site-a --json | json health | grep -qx up"'
 ok "all end" 'GOLDEN_LIMIT=800 "$LIB/golden" >got'
 ok "as they must" 'diff -u "$ROOT/tests/data/golden/expected" got'
-is "at the cloud" "$(spillway ls --all --limit 1000 --json | json '*.site' | sort -u)" site-a
+# But for those that never ran, whose dependency failed.
+is "at the cloud" "$(spillway ls --all --limit 1000 --json | json '*.site' | grep . | sort -u)" site-a
 ok "nothing is left at the cloud" 'nothing_is_left 120'
 guests_stop
 done_testing

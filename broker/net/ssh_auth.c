@@ -18,8 +18,11 @@
 const char *ssh_local_user(void)
 {
     static _Thread_local char name[64];
-    const struct passwd *entry = getpwuid(geteuid());
+    struct passwd entry_room, *entry = NULL;
+    char text[4096];
 
+    if (getpwuid_r(geteuid(), &entry_room, text, sizeof text, &entry) != 0)
+        entry = NULL;
     snprintf(name, sizeof name, "%s", entry ? entry->pw_name : "nobody");
     return name;
 }

@@ -3,7 +3,7 @@
 # run: limit 1200
 . "${0%/*}/lab.sh"
 openstack --os-cloud admin image show debian-guest >/dev/null 2>&1 || skip_all "the lab has no image of a real guest"
-conf ", idle: 1s, boot_deadline: 15m, availability_zone: qemu, flavors: [m1.tiny], images: {debian: debian-guest}" site-a
+conf ", idle: 10m, boot_deadline: 15m, availability_zone: qemu, flavors: [m1.tiny], images: {debian: debian-guest}" site-a
 # Guests see the lab's end of their bridge, not its loopback.
 sed 's/127.0.0.1:7455/10.77.0.1:7455/g' conf.yaml >conf.new && mv conf.new conf.yaml
 broker_start --config conf.yaml
@@ -48,6 +48,16 @@ is "no error in it" "$(tail -n 1 "$(find out -name schema)")" "status 0"
 like "the search for the payload finds it on the config drive" "$(result payload)" '^/dev/sr0$'
 is "the search for credentials of the site finds none" "$(result credentials)" ""
 unlike "nor is there one in any environment" "$(result environ)" 'site-a-secret|auth_url|:5000|^OS_'
+# The guest's disk as a thief would have it, every byte of it, and what its console showed.
+machine=$LAB/nova/qemu-1/instances/$(openstack --os-cloud site-a server list -f value -c ID)
+ok "its disk can be read while it runs" 'qemu-img convert -q -U -O raw "$machine/disk" "$T/disk.raw"'
+on_disk() { LC_ALL=C grep -aoE "$1" "$T/disk.raw" "$machine/console.log" | sort | uniq -c | head -n 5; }
+like "the search of the disk finds what the job wrote" "$(on_disk 'OpenStack Nova')" 'disk.raw:OpenStack Nova'
+# (The image's own programs have auth_url in them.)
+is "neither the disk nor the console holds a credential of the site" \
+    "$(on_disk 'site-a-secret|127\.0\.0\.1:5000|X-Auth-Token: ')" ""
+rm -f "$T/disk.raw"
+spillway workers drain "$(field "$id" worker)" >/dev/null
 ok "the server is gone, as the cloud's own client sees it" \
     'eventually 120 "test -z \"\$(openstack --os-cloud site-a server list -f value -c Name)\""'
 ok "nothing is left at the cloud" 'nothing_is_left 90'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# 1160-connect-ssh.t - workers that can reach nobody: the broker comes to them by SSH, and to no other machine
+# 1170-connect-ssh.t - workers that can reach nobody: the broker comes to them by SSH, and to no other machine
 # run: limit 900
 . "${0%/*}/lab.sh"
 conf ", idle: 3s, boot_deadline: 5m, floating_network: outside, connect: ssh" site-a

@@ -32,29 +32,54 @@ BASE   := own err buf map heap arena clock log parse utf8 glob io json state
 NET    := hash pace post http_trust http http_stream command ssh_config ssh_key ssh_rsa ssh_rsa_key known_hosts ssh ssh_auth ssh_relay
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
-STORE  := store schema db needs writer bounds tasks described submit jobs attempts gangs load read ls events workers sites blobs logs \
-          tokens usage prune care checkpoint schedules firings notices bursts
-SCHED  := names share learn room fit ledger order pool lease leave reserve create teardown journal decide explain swf sim sim_report sim_plot
-SITES  := site program local tunnel_end tunnels remote ssh slurm/text slurm/home_text slurm/home slurm/driver openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor openstack/userdata \
-          openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things openstack/calls openstack/placement openstack/worker openstack/many openstack/reach openstack/driver \
+STORE  := store schema db needs writer bounds tasks described submit jobs attempts gangs load read ls events \
+          workers sites blobs logs tokens usage prune care checkpoint schedules firings notices bursts
+SCHED  := names share learn room fit ledger order pool lease leave reserve create teardown journal decide explain \
+          swf sim sim_report sim_plot
+SITES  := site program local tunnel_end tunnels remote ssh slurm/text slurm/home_text slurm/home slurm/driver \
+          openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor \
+          openstack/userdata openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things \
+          openstack/calls openstack/placement openstack/worker openstack/many openstack/reach openstack/driver \
           heat/hot heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/api magnum/driver cluster \
-          kubernetes/kubeconfig kubernetes/login kubernetes/object kubernetes/client kubernetes/judge kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/audit kubernetes/driver
+          kubernetes/kubeconfig kubernetes/login kubernetes/object kubernetes/client kubernetes/judge \
+          kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/audit \
+          kubernetes/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify
 API    := program api server request router routes decode problem policy auth rate pool watch stream listen tls \
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi schedules notices bursts
-BROKER := main broker dispatch plan losses queue queue_todo queue_nodes queue_workers site_sets world world_sites world_learned coming credentials caps experience agents reports attempts lease reconcile explain status burst burst_call burst_files burst_rule burst_steps
-CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs \
-          upload submit run ls show explain logs fetch wait change sites probe workers top usage \
-          events token doctor version completion manual schedule schedules notices burst simulate simulate_sites simulate_policy simulate_journal
+BROKER := main broker dispatch plan losses queue queue_todo queue_nodes queue_workers site_sets world world_sites \
+          world_learned coming credentials caps experience agents reports attempts lease reconcile explain status \
+          burst burst_call burst_files burst_rule burst_steps
+CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs upload submit \
+          run ls show explain logs fetch wait change sites probe workers top usage events token doctor version \
+          completion manual schedule schedules notices burst simulate simulate_sites simulate_policy \
+          simulate_journal
 SLURM  := sbatch_env sbatch jobs fields squeue sacct scancel scontrol sinfo srun
 AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu cgroup slots place spawn joblog roster reap \
           attempt nodes env container limits workdir run lease inbox answer sync blob stage outputs upload
 
-UNIT   := sites/test_kubeconfig sites/test_kubernetes \
-          sites/test_heat sites/test_cluster sites/test_session sites/test_cinder sites/test_examples net/test_http net/test_pace net/test_known_hosts net/test_ssh_config net/test_ssh_key net/test_ssh_rsa sites/test_tunnels sites/test_slurm sites/test_slurm_home agent/test_gpu sites/test_clouds sites/test_openstack broker/test_attempts broker/test_agents broker/test_experience api/test_decode api/test_routes api/test_json api/test_submit api/test_watch api/test_server api/test_agent broker/test_queue broker/test_world broker/test_credentials agent/test_slots agent/test_inbox agent/test_boot agent/test_attempt agent/test_outputs agent/test_loop agent/test_http agent/test_place cli/test_args cli/test_endpoint cli/test_term cli/test_table cli/test_sse cli/test_below \
-          cli/test_inputs store/test_tasks store/test_gangs store/test_model store/test_crash store/test_open store/test_full store/test_submit store/test_read store/test_workers store/test_blobs store/test_events store/test_tokens store/test_prune store/test_care cron/test_zone cron/test_expr cron/test_plan cron/test_oracle cron/test_agenda cron/test_timer notify/test_message store/test_notices store/test_bursts store/test_schedules sched/test_decide sched/test_property sched/test_explain sched/test_place sched/test_leave sched/test_prepare sched/test_learn sched/test_swf sched/test_sim conf/test_yaml conf/test_job conf/test_corpus conf/test_schema conf/test_options conf/test_script conf/test_broker conf/test_docs
+UNIT   := conf/test_broker conf/test_corpus conf/test_docs conf/test_job conf/test_options conf/test_schema \
+          conf/test_script conf/test_yaml \
+          net/test_http net/test_known_hosts net/test_pace net/test_ssh_config net/test_ssh_key net/test_ssh_rsa \
+          store/test_blobs store/test_bursts store/test_care store/test_crash store/test_events store/test_full \
+          store/test_gangs store/test_model store/test_notices store/test_open store/test_prune store/test_read \
+          store/test_schedules store/test_submit store/test_tasks store/test_tokens store/test_workers \
+          sched/test_decide sched/test_explain sched/test_learn sched/test_leave sched/test_place \
+          sched/test_prepare sched/test_property sched/test_sim sched/test_swf \
+          sites/test_cinder sites/test_clouds sites/test_cluster sites/test_examples sites/test_heat \
+          sites/test_kubeconfig sites/test_kubernetes sites/test_openstack sites/test_session sites/test_slurm \
+          sites/test_slurm_home sites/test_tunnels \
+          cron/test_agenda cron/test_expr cron/test_oracle cron/test_plan cron/test_timer cron/test_zone \
+          notify/test_message \
+          broker/test_agents broker/test_attempts broker/test_credentials broker/test_experience broker/test_queue \
+          broker/test_world \
+          api/test_agent api/test_decode api/test_json api/test_routes api/test_server api/test_submit \
+          api/test_watch \
+          cli/test_args cli/test_below cli/test_endpoint cli/test_inputs cli/test_sse cli/test_table cli/test_term \
+          agent/test_attempt agent/test_boot agent/test_gpu agent/test_http agent/test_inbox agent/test_loop \
+          agent/test_outputs agent/test_place agent/test_slots
 
 # ---- how it is built ---------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1058-turns.t - where a job's data may go, what goes behind a reservation, and whose turn it is
-# run: limit 300
 . "${0%/*}/../lib/spillway.sh"
 cat >conf.yaml <<'YAML'
 broker: {fair_share: {reserve_after: 2s}}

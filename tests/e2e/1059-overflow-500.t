@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1059-overflow-500.t - 500 jobs, home full, two partners free: who goes, who stays, and what it is worth
-# run: limit 600
 #
 # Machines stand in for sites.  `big` has the memory that home lacks, so what asks for it can only go there.
 . "${0%/*}/../lib/spillway.sh"

@@ -2,7 +2,6 @@
 # 2320-broker-killed.t - a broker that is killed at any moment loses nothing and does nothing twice
 #
 # The long form, by hand:  KILLS=200 JOBS_IN_ALL=2000 tests/lib/run 2320
-# run: limit 300
 . "${0%/*}/../lib/spillway.sh"
 
 ok "killed again and again while jobs pass" '"$LIB/chaos" --seed 20261124 --kills "${KILLS:-10}" --jobs "${JOBS_IN_ALL:-200}" >figures.json'

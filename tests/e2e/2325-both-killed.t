@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 2325-both-killed.t - broker and agents killed by turns: work may be done again, results come once
-# run: limit 300
 . "${0%/*}/../lib/spillway.sh"
 
 ok "killed again and again while jobs pass" '"$LIB/chaos" --agents --seed 7 --kills "${KILLS:-10}" --jobs "${JOBS_IN_ALL:-100}" >figures.json'

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 2327-nodes-killed.t - a task on several workers outlives the broker, and ends whole when a worker dies
-# run: limit 300
 . "${0%/*}/../lib/spillway.sh"
 cat >conf.yaml <<'YAML'
 broker: {lease: {ttl: 3s, heartbeat: 1s}}

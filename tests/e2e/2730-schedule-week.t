@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 2730-schedule-week.t - the whole example analysis every night of a week; its nights are seconds here
-# run: limit 400
 . "${0%/*}/../lib/spillway.sh"
 
 cp -r "$ROOT/examples/mauna-loa" analysis

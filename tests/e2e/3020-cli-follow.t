@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 3020-cli-follow.t - what follows goes on when the broker restarts, and misses nothing
-# run: limit 240
 . "${0%/*}/../lib/spillway.sh"
 broker_start
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 0900-lab.t - the cluster itself does what the other tests rely on
-# run: limit 400
 . "${0%/*}/lab.sh"
 
 job() { # job NAME COMMAND

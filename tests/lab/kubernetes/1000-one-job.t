@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1000-one-job.t - a job in its own container image: its Job, its agent, its result, and all is gone
-# run: limit 600
 . "${0%/*}/lab.sh"
 IDLE=20s conf
 start

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1090-rancher.t - the API behind a proxy with a path prefix and a token of its own, as Rancher's
-# run: limit 600
 # long
 . "${0%/*}/lab.sh"
 prefix=https://$LAB_NODE_IP:8443/k8s/clusters/c-lab

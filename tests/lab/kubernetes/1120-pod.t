@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1120-pod.t - pods meet the restricted Pod Security Standard, which the lab enforces, and hold no credential of the site
-# run: limit 600
 . "${0%/*}/lab.sh"
 conf
 start

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1140-audit.t - what the account may do beyond its Role, and a dashboard that is open to all, are named
-# run: limit 600
 . "${0%/*}/lab.sh"
 conf
 start

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1000-one-job.t - a job that nothing waits for: a server, its agent, its result, and all is gone
-# run: limit 300
 . "${0%/*}/lab.sh"
 conf ", idle: 2s" site-a
 guests_start

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1020-gpus.t - the cloud has two GPUs: a third job waits, is told why, and has its turn
-# run: limit 600
 . "${0%/*}/lab.sh"
 conf ", idle: 1s" site-a site-b
 guests_start

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1030-deleted.t - a server that somebody deletes behind our back
-# run: limit 400
 . "${0%/*}/lab.sh"
 conf ", idle: 1s" site-a
 guests_start

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1040-killed.t - the broker is killed while servers are being made, and again while they work
-# run: limit 600
 . "${0%/*}/lab.sh"
 conf ", idle: 3s, boot_deadline: 2m" site-a site-b
 guests_start

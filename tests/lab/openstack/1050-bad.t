@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1050-bad.t - site files and credentials that are wrong: told with their place, and the other site works on
-# run: limit 200
 . "${0%/*}/lab.sh"
 conf ", idle: 1s" site-a
 cat >>conf.yaml <<'YAML'

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1100-no-gpu.t - a flavor that promises a GPU which its servers do not have is left alone, and used once they do
-# run: limit 500
 . "${0%/*}/lab.sh"
 conf ", idle: 1s" site-a
 guests_start

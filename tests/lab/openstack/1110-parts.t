@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1110-parts.t - volumes, a floating address and a server group come and go with their worker, and count
-# run: limit 500
 . "${0%/*}/lab.sh"
 cloud() { "$OPENSTACK/cloud.py" "$@"; }
 cloud volume site-a reference

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1120-half-made.t - a part that the cloud refuses, or that never comes or goes, takes the others with it
-# run: limit 500
 . "${0%/*}/lab.sh"
 cloud() { "$OPENSTACK/cloud.py" "$@"; }
 restore() {

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1130-probe.t - an operator tries a site: server, agent, a small job, and nothing is left
-# run: limit 400
 . "${0%/*}/lab.sh"
 conf ", idle: 5m, phase: test" site-a
 guests_start

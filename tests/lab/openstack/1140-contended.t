@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1140-contended.t - another client takes the quota behind our back: one refusal, then we look first; what it frees is seen
-# run: limit 600
 . "${0%/*}/lab.sh"
 cloud() { "$OPENSTACK/cloud.py" "$@"; }
 conf ", idle: 1s, flavors: [m1.tiny]" site-c

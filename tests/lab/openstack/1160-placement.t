@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1160-placement.t - who may read Placement knows how many GPUs there are; who may not is not troubled
-# run: limit 400
 . "${0%/*}/lab.sh"
 conf ", idle: 1s, boot_deadline: 3m" admin site-a
 guests_start

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1210-overhead.t - what we add to the cloud's own time, and how many requests a server costs
-# run: limit 600
 . "${0%/*}/lab.sh"
 conf ", idle: 0s, boot_deadline: 2m, flavors: [m1.tiny]" site-c
 # So that it is a removal, not a probe that comes by chance, which tells of free quota.

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1300-schedule-credential.t - a credential that ends before a nightly run is told of days ahead, once
-# run: limit 200
 . "${0%/*}/lab.sh"
 
 echo sesame >"$T/key"

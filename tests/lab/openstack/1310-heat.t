@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1310-heat.t - workers that are stacks of the operator's template: made, used, removed, also through a kill
-# run: limit 600
 . "${0%/*}/lab.sh"
 openstack --os-cloud site-a stack list >/dev/null 2>&1 || skip_all "this lab has no Heat; LAB_EXTRAS=heat starts it"
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1320-heat-faults.t - templates that are refused, and more GPU stacks than there are GPUs
-# run: limit 600
 . "${0%/*}/lab.sh"
 . "$OPENSTACK/heat.sh"
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1020-controller-down.t - while slurmctld is down work goes on, and nothing is lost
-# run: limit 400
 . "${0%/*}/lab.sh"
 conf
 start

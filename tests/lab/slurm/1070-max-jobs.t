@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1070-max-jobs.t - a cluster that takes no more jobs makes work wait, and nothing hang
-# run: limit 400
 . "${0%/*}/lab.sh"
 conf
 # Two jobs are all it takes, and those that have ended of late count, until it is started with its own limit.

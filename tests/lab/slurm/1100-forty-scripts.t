@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1100-forty-scripts.t - the same scripts to Slurm's sbatch and to ours: files, exit codes, states
-# run: limit 600
 . "${0%/*}/lab.sh"
 SCRIPTS=$ROOT/tests/data/sbatch
 OURS=$BUILD/libexec/spillway/slurm

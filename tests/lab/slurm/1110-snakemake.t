@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1110-snakemake.t - the real Snakemake runs a workflow through our sbatch, with one job that fails
-# run: limit 600
 . "${0%/*}/lab.sh"
 command -v snakemake >/dev/null || skip_all "snakemake is not installed; 'tests/lab/slurm/lab install' brings it"
 OURS=$BUILD/libexec/spillway/slurm

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1130-too-late.t - a pilot that Slurm would start too late is cancelled at once, and says when
-# run: limit 500
 . "${0%/*}/lab.sh"
 conf
 sed -i 's/partitions: \[batch, gpu\]/partition: batch/' conf.yaml

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1140-requeue.t - an sshd that restarts, and a pilot that an operator requeues, cost the user nothing
-# run: limit 300
 . "${0%/*}/lab.sh"
 conf
 start

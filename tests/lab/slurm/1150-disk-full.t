@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1150-disk-full.t - the login node's disk is full: the site says so, nothing is lost, and it goes on
-# run: limit 400
 . "${0%/*}/lab.sh"
 small=$LAB/small
 mkdir -p "$small"

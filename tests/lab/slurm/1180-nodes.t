@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1180-nodes.t - a task of two nodes runs over two pilots at once, and loses both when it loses one
-# run: limit 400
 . "${0%/*}/lab.sh"
 conf
 start

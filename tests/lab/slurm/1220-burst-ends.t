@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1220-burst-ends.t - receipts with a task prolog, and what its user does to the original meanwhile
-# run: limit 400
 . "${0%/*}/lab.sh"
 
 conf_burst() {

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1230-overflow.t - home full, two partners free: what gains goes, what does not gain or may not go stays
-# run: limit 600
 #
 # Home is the cluster's partition `batch`.  Two others stand in for partners: this machine, within reach of the
 # CLOUD Act, and the partition `gpu`, which is not and has the GPUs that home lacks.

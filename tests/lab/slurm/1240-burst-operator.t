@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1240-burst-operator.t - an operator's account takes jobs of other users, and reaches their files as them alone
-# run: limit 300
 . "${0%/*}/lab.sh"
 command -v sudo >/dev/null || skip_all "sudo is not installed"
 OPERATOR=${LAB_USER}op RULE=/etc/sudoers.d/$LAB_USER

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1250-burst-mail.t - who is to be written to, for a job that ran elsewhere, and what the accounts say of it
-# run: limit 400
 . "${0%/*}/lab.sh"
 
 cat >"$T/sendmail" <<SH

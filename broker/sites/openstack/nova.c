@@ -421,24 +421,35 @@ static void add_small_lines(struct openstack *os, const json_t *absolute,
         quota_add(out, "keypairs", figure(absolute, "maxTotalKeypairs", 1), pairs, 0);
 }
 
-static int64_t left(const json_t *absolute, const char *most, const char *used, int64_t unit)
+static int64_t left(const json_t *absolute, const char *most, const char *used, int64_t unit,
+                    int64_t seen)
 {
-    int64_t limit = figure(absolute, most, unit);
+    int64_t limit = figure(absolute, most, unit), told = figure(absolute, used, unit);
 
-    return limit < 0 ? -1 : limit - figure(absolute, used, unit);
+    return limit < 0 ? -1 : limit - (told > seen ? told : seen);
 }
 
+/* Nova counts a server that was asked for a moment ago only once it has a host; its list has it at
+ * once. */
 int nova_room(struct openstack *os, int64_t deadline, struct room_left *out, struct err *err)
 {
+    own_servers struct servers servers = { .list = NULL };
     own_json json_t *answer = NULL;
+    int64_t cores = 0, memory = 0;
     const json_t *absolute;
 
-    if (os_get(os, OS_COMPUTE, "/limits", deadline, &answer, err) < 0)
+    if (nova_servers(os, NULL, deadline, &servers, err) < 0 ||
+        os_get(os, OS_COMPUTE, "/limits", deadline, &answer, err) < 0)
         return -1;
+    for (size_t i = 0; i < servers.count; i++) {
+        cores += servers.list[i].cpus;
+        memory += servers.list[i].memory;
+    }
     absolute = json_object_get(json_object_get(answer, "limits"), "absolute");
-    out->instances = left(absolute, "maxTotalInstances", "totalInstancesUsed", 1);
-    out->cores = left(absolute, "maxTotalCores", "totalCoresUsed", 1);
-    out->memory = left(absolute, "maxTotalRAMSize", "totalRAMUsed", MIB);
+    out->instances =
+        left(absolute, "maxTotalInstances", "totalInstancesUsed", 1, (int64_t)servers.count);
+    out->cores = left(absolute, "maxTotalCores", "totalCoresUsed", 1, cores);
+    out->memory = left(absolute, "maxTotalRAMSize", "totalRAMUsed", MIB, memory);
     return 0;
 }
 

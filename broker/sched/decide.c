@@ -466,6 +466,25 @@ static int64_t ask_again(const struct pass_class *pc)
     return span < 500 ? 500 : span < 60000 ? span : 60000;
 }
 
+/* A handful at once, that not all idle workers go for what one of them could have given. */
+#define RECLAIMS_MOST 8
+static void reclaim(struct pass *pass)
+{
+    int tried = 0;
+
+    for (size_t i = 0; (pass->idle || pass->idle_ms) && i < pass->queue_count; i++) {
+        const struct pass_class *pc = &pass->classes[pass->queue[i]];
+
+        if (pc->left == 0 || why_waits(pass, pc) != SCHED_WHY_QUOTA)
+            continue;
+        if (pass->idle_ms)
+            pass_wake(pass, pass->idle_ms);
+        if (!pass->idle || tried++ == RECLAIMS_MOST)
+            return;
+        reclaim_idle(pass, pass->queue[i]);
+    }
+}
+
 static void tell_waits(struct pass *pass)
 {
     for (size_t i = 0; i < pass->queue_count; i++) {
@@ -525,5 +544,6 @@ void sched_decide(struct sched *sched, const struct sched_snapshot *snapshot,
     lease_ahead(&pass);
     create_all(&pass);
     teardown_all(&pass);
+    reclaim(&pass);
     tell_waits(&pass);
 }

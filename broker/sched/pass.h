@@ -34,6 +34,7 @@ struct pass_worker {
     int64_t leased_count;
     bool usable; /* takes leases now */
     bool gone;   /* a decision of this pass sends it away */
+    bool idle;   /* for a moment already, and kept for nobody */
     bool taken;  /* got a lease, or is held for a gang: not idle */
     int pool;    /* -1: none */
     int made;    /* the latest lease of this pass, counted from 1; 0: none */
@@ -50,6 +51,7 @@ struct made {
 struct pass_site {
     bool open;            /* may be given new workers */
     bool leases;          /* its workers may be given leases */
+    bool idle;            /* some worker of it is */
     enum sched_why why;   /* of !open */
     uint64_t shapes_open; /* by their breakers */
     uint64_t shapes_head; /* of these, what quota and limits leave at least one worker of */
@@ -202,7 +204,9 @@ struct pass {
     struct room *soon; /* by worker: what of it comes free within seconds; NULL: not told */
     int gangs;
     int reservations;
-    bool pooled; /* the pools are made */
+    bool idle;       /* some worker is */
+    int64_t idle_ms; /* when the next one will be; 0: none */
+    bool pooled;     /* the pools are made */
     /* Classes that got no slot: what is left of them waits before others, and lies in the pools, of
      * so many. */
     int *ahead;
@@ -367,6 +371,8 @@ bool deadline_asks(const struct pass *pass, const struct sched_class *class, int
 void reserve_starved(struct pass *pass);
 /* When all nodes of a gang have room at the site, NEVER_MS: not known, or never. */
 int64_t gang_start(struct pass *pass, const struct pass_class *pc, int option, size_t site);
+/* The class waits for quota alone: idle workers that hold what it lacks go. */
+void reclaim_idle(struct pass *pass, int class_index);
 bool reserve_class(struct pass *pass, int class_index);
 /* When the worker will have room for `need`, NEVER_MS: not known; *then is what is free at that
  * time. */

@@ -5,7 +5,8 @@
  * A class that has got nothing for reserve_after goes before all others.  If it still finds no
  * room, the worker is reserved where room for it comes free first; others may use that worker only
  * for what is back in time, or for what is left over.  Where no worker could ever hold it and a
- * site could give one but for its quota, workers there are drained until the quota is free. */
+ * site could give one but for its quota, workers there are drained until the quota is free.  Idle
+ * ones that it cannot use give way to it without that wait. */
 #include "sched/pass.h"
 #include "sched/share.h"
 
@@ -294,9 +295,10 @@ static void drain_for(struct pass *pass, struct pass_class *pc, int w)
     pass->workers[w].gone = true;
 }
 
-/* Workers of ours whose end frees what the shape lacks at the site, soonest free first.  NULL list:
- * only ask whether it can be done. */
-static bool free_quota(struct pass *pass, struct pass_class *pc, int site, int shape, bool act)
+/* Workers of ours whose end frees what the shape lacks at the site, soonest free first; or of idle
+ * ones only.  Without `act` only asks whether it can be done. */
+static bool free_quota(struct pass *pass, struct pass_class *pc, int site, int shape, bool idle,
+                       bool act)
 {
     const struct sched_site *s = &pass->snap->sites[site];
     struct node *nodes = pass_alloc(pass, pass->snap->worker_count + 1, sizeof *nodes);
@@ -310,8 +312,8 @@ static bool free_quota(struct pass *pass, struct pass_class *pc, int site, int s
                       pass->sites[site].quota_free[q] - going(pass, site, &s->quotas[q]);
     for (size_t w = 0; w < pass->snap->worker_count; w++)
         if (pass->snap->workers[w].site == site && pass->workers[w].usable &&
-            !pass->workers[w].taken && !pass->snap->workers[w].keep &&
-            pass->snap->workers[w].shape >= 0)
+            !pass->workers[w].taken && !pass->workers[w].gone && !pass->snap->workers[w].keep &&
+            (!idle || pass->workers[w].idle) && pass->snap->workers[w].shape >= 0)
             nodes[count++] = (struct node){ .worker = (int)w, .start_ms = last_end(pass, (int)w) };
     qsort(nodes, (size_t)count, sizeof *nodes, by_start);
     for (int i = 0; i <= count; i++) {
@@ -331,35 +333,55 @@ static bool free_quota(struct pass *pass, struct pass_class *pc, int site, int s
     return !lacks;
 }
 
-static bool reserve_quota(struct pass *pass, struct pass_class *pc)
+struct freed {
+    int site, shape, option;
+};
+
+/* Where the end of others gives the class quota for a worker: that is begun. */
+static bool free_somewhere(struct pass *pass, struct pass_class *pc, bool idle, struct freed *out)
 {
     for (int o = 0; o < (int)pc->class->option_count; o++)
         for (size_t s = 0; s < pass->snap->site_count; s++) {
             uint64_t shapes = pc->fit->shapes[(size_t)o * pc->fit->sites + s];
 
             if (!site_set_has(&pass->projects[pc->class->project].allowed, s) ||
-                !pass->sites[s].quota_free)
+                !pass->sites[s].quota_free || (idle && !pass->sites[s].idle))
                 continue;
             for (shapes &= pass->sites[s].shapes_open; shapes; shapes &= shapes - 1) {
-                int shape = __builtin_ctzll(shapes);
-                struct sched_decision *d;
-
-                if (!free_quota(pass, pc, (int)s, shape, false))
+                *out = (struct freed){ (int)s, __builtin_ctzll(shapes), o };
+                if (!free_quota(pass, pc, out->site, out->shape, idle, false))
                     continue;
-                free_quota(pass, pc, (int)s, shape, true);
-                ledger_hold(pass, s, shape);
-                d = pass_decide(pass, SCHED_RESERVE, SCHED_WHY_RESERVED);
-                d->class_index = (int)(pc->class - pass->snap->classes);
-                d->site = (int)s;
-                d->shape = shape;
-                d->option = o;
-                d->count = 1;
-                d->figures.ready = pc->class->ready;
-                pc->reserved = true;
+                free_quota(pass, pc, out->site, out->shape, idle, true);
                 return true;
             }
         }
     return false;
+}
+
+static bool reserve_quota(struct pass *pass, struct pass_class *pc)
+{
+    struct sched_decision *d;
+    struct freed freed;
+
+    if (!free_somewhere(pass, pc, false, &freed))
+        return false;
+    ledger_hold(pass, (size_t)freed.site, freed.shape);
+    d = pass_decide(pass, SCHED_RESERVE, SCHED_WHY_RESERVED);
+    d->class_index = (int)(pc->class - pass->snap->classes);
+    d->site = freed.site;
+    d->shape = freed.shape;
+    d->option = freed.option;
+    d->count = 1;
+    d->figures.ready = pc->class->ready;
+    pc->reserved = true;
+    return true;
+}
+
+void reclaim_idle(struct pass *pass, int class_index)
+{
+    struct freed freed;
+
+    free_somewhere(pass, &pass->classes[class_index], true, &freed);
 }
 
 /* Some site would give a worker now: creating is the answer, not waiting. */

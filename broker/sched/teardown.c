@@ -70,6 +70,26 @@ static void teardown_booting(struct pass *pass, int w)
         let_go(pass, w, SCHED_DESTROY, SCHED_WHY_UNWANTED);
 }
 
+/* One that idles goes when its time is up; before that it may give way, but for the moment in which its
+ * own project may have more for it. */
+#define GIVES_WAY_MS 5000
+static void teardown_idle(struct pass *pass, int w)
+{
+    const struct sched_worker *worker = &pass->snap->workers[w];
+    const struct sched_site *site = &pass->snap->sites[worker->site];
+    int64_t since = worker->idle_ms ? worker->idle_ms : pass->now;
+
+    if (pass->now - since >= site->idle_ms) {
+        let_go(pass, w, SCHED_DESTROY, SCHED_WHY_IDLE);
+        return;
+    }
+    pass_wake(pass, since + site->idle_ms);
+    if (pass->now - since >= GIVES_WAY_MS)
+        pass->workers[w].idle = pass->sites[worker->site].idle = pass->idle = true;
+    else if (!pass->idle_ms || since + GIVES_WAY_MS < pass->idle_ms)
+        pass->idle_ms = since + GIVES_WAY_MS;
+}
+
 static void teardown_ready(struct pass *pass, int w)
 {
     const struct sched_worker *worker = &pass->snap->workers[w];
@@ -81,12 +101,7 @@ static void teardown_ready(struct pass *pass, int w)
     } else if (site->mode == SITE_DRAINING) {
         let_go(pass, w, empty ? SCHED_DESTROY : SCHED_DRAIN, SCHED_WHY_DRAINING);
     } else if (empty && !worker->keep && site->idle_ms >= 0 && !is_prepared(pass, worker)) {
-        int64_t since = worker->idle_ms ? worker->idle_ms : pass->now;
-
-        if (pass->now - since >= site->idle_ms)
-            let_go(pass, w, SCHED_DESTROY, SCHED_WHY_IDLE);
-        else
-            pass_wake(pass, since + site->idle_ms);
+        teardown_idle(pass, w);
     }
     if (worker->expires_ms > pass->now)
         pass_wake(pass, worker->expires_ms);

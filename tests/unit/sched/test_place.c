@@ -216,6 +216,37 @@ static void quota_is_drained_for_what_no_worker_can_hold(void **state)
     world_free(w);
 }
 
+/* Another project's work needs no hour to have what nobody uses. */
+static void an_idle_worker_gives_way_to_work_that_it_cannot_take(void **state)
+{
+    struct world *w = world_new("site a tier=partner idle=10m; shape a s cpus=2; quota a cores "
+                                "limit=6 ours=6; worker 1 site=a project=p idle=20s;"
+                                "worker 2 site=a project=p idle=9s; worker 3 site=a project=p "
+                                "idle=2s; class 1 cpus=2 project=q age=0s run=1h");
+
+    (void)state;
+    decide(w);
+    assert_why(w, SCHED_DESTROY, 1, 1, "reclaim");
+    assert_null(decided(w, SCHED_DESTROY, 0, 2)); /* one is enough */
+    assert_null(decided(w, SCHED_DESTROY, 0, 3));
+    world_worker(w, 1)->state = WORKER_DESTROYING;
+    decide(w);
+    assert_null(decided(w, SCHED_DESTROY, 0, 0));
+    world_free(w);
+    /* For a moment its own project has it; then it is asked again. */
+    w = world_new("site a tier=partner idle=10m; shape a s cpus=2; quota a cores limit=2 ours=2;"
+                  "worker 1 site=a project=p idle=2s; class 1 cpus=2 project=q age=0s run=1h");
+    decide(w);
+    assert_null(decided(w, SCHED_DESTROY, 0, 0));
+    assert_true(w->decisions.wake_ms == w->snap.now_ms + 3000);
+    /* Work that has workers of its own to wait for takes nobody's. */
+    world_worker(w, 1)->idle_ms -= 60000;
+    world_class(w, 1)->running = 1;
+    decide(w);
+    assert_null(decided(w, SCHED_DESTROY, 0, 0));
+    world_free(w);
+}
+
 static void first_come_first_served_without_backfill_stops_behind_the_head(void **state)
 {
     struct world *w = world_new("params order=age reserve=0s reservations=1 nobackfill");
@@ -584,6 +615,7 @@ int main(void)
         T(a_class_that_is_being_served_asks_for_none),
         T(a_class_that_can_run_nowhere_does_not_stand_before_others),
         T(quota_is_drained_for_what_no_worker_can_hold),
+        T(an_idle_worker_gives_way_to_work_that_it_cannot_take),
         T(first_come_first_served_without_backfill_stops_behind_the_head),
         T(work_that_home_starts_soon_stays),
         T(work_that_gains_enough_moves),

@@ -134,7 +134,8 @@ int nova_servers(struct openstack *os, const char *name, int64_t deadline, struc
             server_add(os, out, each, deadline);
         }
         /* Some clouds give fewer than asked for: only what says that it goes on, does. */
-        if (json_array_size(servers) == 0 || !json_object_get(call.answer, "servers_links"))
+        if (json_array_size(servers) == 0 || !out->list ||
+            !json_object_get(call.answer, "servers_links"))
             return 0;
         free(last);
         last = xstrdup(out->list[out->count - 1].id);

@@ -680,14 +680,9 @@ int cluster_create(void *self, const struct order *order, struct err *err)
 static struct resource *add(struct resources_list *list, const char *kind, const char *id,
                             const char *name)
 {
-    struct resource *resource;
+    struct resource *resource = resource_list_add(list, kind, id, name);
 
-    list->list = xrealloc(list->list, (list->count + 1) * sizeof *list->list);
-    resource = &list->list[list->count++];
-    *resource = (struct resource){ .kind = xstrdup(kind),
-                                   .id = xstrdup(id),
-                                   .name = name ? xstrdup(name) : NULL,
-                                   .created_ms = clock_wall_ms() };
+    resource->created_ms = clock_wall_ms();
     return resource;
 }
 

@@ -394,14 +394,8 @@ int remote_diagnose(struct remote *remote, const char *name, int64_t deadline_mo
 void resource_add(struct resources_list *list, const char *id, const char *name,
                   enum instance_state state, const char *detail, int64_t created_ms)
 {
-    struct resource *resource;
+    struct resource *resource = resource_list_add(list, "worker", id, name);
 
-    list->list = xrealloc(list->list, (list->count + 1) * sizeof *list->list);
-    resource = &list->list[list->count++];
-    memset(resource, 0, sizeof *resource);
-    resource->kind = xstrdup("worker");
-    resource->id = xstrdup(id);
-    resource->name = xstrdup(name);
     resource->state = state;
     resource->detail = detail ? xstrdup(detail) : NULL;
     resource->created_ms = created_ms;

@@ -100,6 +100,19 @@ void resource_list_free(struct resources_list *list)
     memset(list, 0, sizeof *list);
 }
 
+struct resource *resource_list_add(struct resources_list *list, const char *kind, const char *id,
+                                   const char *name)
+{
+    struct resource *resource;
+
+    list->list = xrealloc(list->list, (list->count + 1) * sizeof *list->list);
+    resource = &list->list[list->count++];
+    *resource = (struct resource){ .kind = xstrdup(kind),
+                                   .id = xstrdup(id),
+                                   .name = name ? xstrdup(name) : NULL };
+    return resource;
+}
+
 int site_open(const struct site_conf *conf, const char *state, struct site **out, struct err *err)
 {
     own_str char *dir = xasprintf("%s/sites/%s", state, conf->name);

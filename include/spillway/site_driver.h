@@ -96,6 +96,9 @@ struct resources_list {
     size_t count;
 };
 void resource_list_free(struct resources_list *list);
+/* A further one, made of copies, all else zero; good until the next is added. */
+struct resource *resource_list_add(struct resources_list *list, const char *kind, const char *id,
+                                   const char *name);
 
 struct site_conf; /* broker/conf/site.h */
 struct site_home; /* site_home.h */

@@ -61,11 +61,6 @@ void sync_settle(struct sync *sync, int64_t attempt)
     inbox_settle(&sync->inbox, attempt);
 }
 
-const char *sync_token(const struct sync *sync)
-{
-    return sync->agent->boot.session;
-}
-
 /* ---- what is to be said ---------------------------------------------------------------------- */
 
 static void put_in_outbox(struct sync *sync, struct attempt *a)

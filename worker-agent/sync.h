@@ -26,7 +26,5 @@ void sync_nudge(struct sync *sync);
 bool sync_leaving_was_heard(const struct sync *sync);
 bool sync_was_settled(const struct sync *sync, int64_t attempt);
 void sync_settle(struct sync *sync, int64_t attempt);
-/* The session's token; NULL before the join. */
-const char *sync_token(const struct sync *sync);
 
 #endif

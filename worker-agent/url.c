@@ -90,11 +90,6 @@ int url_parse(const char *text, struct url *out, struct err *err)
     return 0;
 }
 
-bool url_same_origin(const struct url *a, const struct url *b)
-{
-    return a->scheme == b->scheme && a->port == b->port && strcasecmp(a->host, b->host) == 0;
-}
-
 void url_put_path(struct buf *out, const char *path)
 {
     for (; *path; path++) {

@@ -26,8 +26,6 @@ struct url {
 int url_parse(const char *text, struct url *out, struct err *err);
 void url_free(struct url *url);
 #define own_url own(url_free)
-/* Whether both lead to the same server. */
-bool url_same_origin(const struct url *a, const struct url *b);
 /* `path` as it may stand in a request line: all but the unreserved characters and '/' as %XX. */
 void url_put_path(struct buf *out, const char *path);
 

@@ -33,11 +33,6 @@ const char *api_socket(const struct api *api)
     return api->socket_path;
 }
 
-int api_port(const struct api *api)
-{
-    return api->port;
-}
-
 struct policy *api_policy(struct api *api)
 {
     struct policy *policy;

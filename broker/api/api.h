@@ -37,8 +37,5 @@ int api_user_may(struct api *api, const char *user, const char *project, struct 
 const char *api_pin(const struct api *api);
 /* Path of the Unix socket. */
 const char *api_socket(const struct api *api);
-/* Port of the TCP listener, 0 without one; tells the one that was picked when asked to listen on 0.
- */
-int api_port(const struct api *api);
 
 #endif

@@ -105,11 +105,3 @@ const char *worker_state_name(enum worker_state state)
 {
     return worker_names[state];
 }
-
-int worker_state_find(const char *name)
-{
-    for (int i = 0; i < WORKER_STATE_COUNT; i++)
-        if (strcmp(worker_names[i], name) == 0)
-            return i;
-    return -1;
-}

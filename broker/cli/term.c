@@ -295,14 +295,3 @@ const char *short_bytes(int64_t bytes, char *out, size_t size)
     snprintf(out, size, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return out;
 }
-
-const char *short_count(int64_t count, char *out, size_t size)
-{
-    if (count < 10000)
-        snprintf(out, size, "%lld", (long long)count);
-    else if (count < 1000000)
-        snprintf(out, size, "%.1fk", (double)count / 1e3);
-    else
-        snprintf(out, size, "%.1fM", (double)count / 1e6);
-    return out;
-}

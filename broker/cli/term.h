@@ -57,8 +57,6 @@ const char *short_time(int64_t ms, int64_t now_ms, char *out, size_t size);
 const char *short_span(int64_t ms, char *out, size_t size);
 /* "512 B", "1.4 GiB". */
 const char *short_bytes(int64_t bytes, char *out, size_t size);
-/* "1234", "12.3k", "4.5M". */
-const char *short_count(int64_t count, char *out, size_t size);
-#define SHORT_BYTES 32 /* room enough for each of these */
+#define SHORT_BYTES 32 /* room enough */
 
 #endif

@@ -18,16 +18,6 @@
 static const char *const overlap_words[] = { "skip", "queue", "replace", "allow", NULL };
 static const char *const catch_up_words[] = { "latest", "none", "all", NULL };
 
-const char *overlap_name(enum overlap overlap)
-{
-    return overlap_words[overlap];
-}
-
-const char *catch_up_name(enum catch_up catch_up)
-{
-    return catch_up_words[catch_up];
-}
-
 const char *plan_zone(const json_t *schedule)
 {
     const char *name = json_string_value(json_object_get(schedule, "timezone"));

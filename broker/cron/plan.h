@@ -85,7 +85,4 @@ enum plan_action {
 };
 enum plan_action plan_overlap(const struct plan *plan, int active, int waiting);
 
-const char *overlap_name(enum overlap overlap);
-const char *catch_up_name(enum catch_up catch_up);
-
 #endif

@@ -100,12 +100,6 @@ const char *ssh_name(const struct ssh *ssh)
     return ssh->name;
 }
 
-void ssh_counts(const struct ssh *ssh, int64_t *sessions, int64_t *commands)
-{
-    *sessions = ssh->sessions;
-    *commands = ssh->commands;
-}
-
 int ssh_watch_fd(struct ssh *ssh)
 {
     return ssh->watch;
@@ -364,7 +358,6 @@ int ssh_connected(struct ssh *ssh, int64_t deadline_mono_ms, struct err *err)
         ssh_disconnect(ssh);
         return -1;
     }
-    ssh->sessions++;
     return 0;
 }
 
@@ -511,7 +504,6 @@ int ssh_run(struct ssh *ssh, const char *script, struct buf *out, struct buf *er
         ssh_connected(ssh, deadline_mono_ms, err) == 0)
         channel = open_channel(ssh, deadline_mono_ms, err); /* it had died unseen */
     if (channel) {
-        ssh->commands++;
         rc = converse(ssh, channel, script, out, errors, deadline_mono_ms, status, err);
         close_channel(ssh, channel);
     }

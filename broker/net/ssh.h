@@ -63,7 +63,5 @@ int ssh_forward(struct ssh *ssh, const char *bind, int *port, const char *to_hos
 int ssh_watch_fd(struct ssh *ssh);
 /* Nobody need be woken for what is known. */
 void ssh_watch_clear(struct ssh *ssh);
-/* How many sessions were opened, and commands run, since the start. */
-void ssh_counts(const struct ssh *ssh, int64_t *sessions, int64_t *commands);
 
 #endif

@@ -25,7 +25,6 @@ struct ssh {
     char *host_key;
     struct ssh_key *key;
     char *name;
-    int64_t sessions, commands;
     atomic_bool given_up;
 
     pthread_mutex_t lock; /* all below */

@@ -74,6 +74,5 @@ int reason_find(const char *name);
 /* Whose fault an attempt that ended for `reason` is. */
 enum blame reason_blame(enum reason reason);
 const char *worker_state_name(enum worker_state state);
-int worker_state_find(const char *name);
 
 #endif

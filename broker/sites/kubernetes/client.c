@@ -52,11 +52,6 @@ void client_free(struct client *client)
     free(client);
 }
 
-int64_t client_requests(const struct client *client)
-{
-    return http_sent(client->pool);
-}
-
 void call_fini(struct call *call)
 {
     json_decref(call->answer);

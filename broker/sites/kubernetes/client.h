@@ -21,7 +21,6 @@ struct client;
 int client_new(const struct kube_conf *conf, struct login *login, double calls_per_second,
                int burst, struct client **out, struct err *err);
 void client_free(struct client *client);
-int64_t client_requests(const struct client *client); /* sent so far */
 
 struct call {
     const char *method;

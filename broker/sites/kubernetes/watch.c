@@ -80,7 +80,6 @@ struct watch {
     pthread_cond_t changed;
     bool stop, dirty;
     int64_t signalled_mono_ms;
-    int64_t streams_opened;
     struct kind kinds[KINDS];
     struct map workers;
     struct map configmaps;
@@ -462,7 +461,6 @@ static int open_stream(struct kind *kind, struct err *err)
     buf_printf(&url, "%s%s&watch=1&allowWatchBookmarks=true&timeoutSeconds=%d&resourceVersion=",
                watch->options.conf->server, kind->path, WATCH_S);
     put_query(&url, kind->version);
-    watch->streams_opened++;
     return http_stream_open(watch->streams, buf_text(&url), headers, LINE_MOST,
                             (WATCH_S + 30) * 1000L, take_line, kind, &kind->stream, err);
 }
@@ -827,9 +825,4 @@ size_t watch_configmaps(struct watch *watch, char names[][64], size_t most)
             snprintf(names[count], 64, "%s", map->name);
     pthread_mutex_unlock(&watch->lock);
     return count;
-}
-
-int64_t watch_requests(struct watch *watch)
-{
-    return client_requests(watch->client) + watch->streams_opened;
 }

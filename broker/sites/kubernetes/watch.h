@@ -54,6 +54,5 @@ bool watch_find(struct watch *watch, const char *name, watch_each_worker *each, 
 void watch_made(struct watch *watch, const json_t *job);
 /* ConfigMaps with our mark: their names, as many as fit; returns how many there are. */
 size_t watch_configmaps(struct watch *watch, char names[][64], size_t most);
-int64_t watch_requests(struct watch *watch);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* outputs.c - a walk over the working directory that never leaves it.
  *
- * Folders are opened one from another with O_NOFOLLOW.  A link to a file is followed only by
- * openat2(RESOLVE_BENEATH), and taken for no match where the kernel has none. */
+ * Folders are opened one from another with O_NOFOLLOW.  A link to a file is followed by
+ * openat2(RESOLVE_BENEATH); where the kernel has none (before 5.6), only one that does not climb. */
 #include "outputs.h"
 
 #include <dirent.h>
@@ -19,6 +19,7 @@
 
 #define VISITS_MOST     2000000
 #define PATH_MOST       1024
+#define LINKS_MOST      8
 #define NAME_BYTES_MOST (4 * 1024 * 1024) /* the list must fit into a report */
 
 struct walk {
@@ -48,13 +49,32 @@ static int open_beneath(int folder_fd, const char *path)
     return (int)syscall(SYS_openat2, folder_fd, path, &how, sizeof how);
 }
 
-/* Without openat2: part by part, following nothing. */
-static int open_by_parts(int folder_fd, const char *path)
+/* Does a path stay below the folder that it starts from, as it is written? */
+static bool only_descends(const char *path)
+{
+    if (*path == '/')
+        return false;
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || !part[2]))
+            return false;
+    }
+    return true;
+}
+
+/* Without openat2: part by part, following no folder. */
+static int open_by_parts(int folder_fd, const char *path, int links_most)
 {
     own_str char *copy = xstrdup(path);
     own_fd int at = -1;
-    char *part = copy, *slash;
+    char *part = copy, *slash, target[PATH_MOST];
+    int fd;
+    ssize_t got;
 
+    if (!only_descends(path)) {
+        errno = EXDEV;
+        return -1;
+    }
     while ((slash = strchr(part, '/'))) {
         int next;
 
@@ -68,8 +88,15 @@ static int open_by_parts(int folder_fd, const char *path)
             return -1;
         part = slash + 1;
     }
-    return openat(at < 0 ? folder_fd : at, part,
-                  O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    fd = openat(at < 0 ? folder_fd : at, part,
+                O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 || errno != ELOOP || links_most == 0)
+        return fd;
+    got = readlinkat(at < 0 ? folder_fd : at, part, target, sizeof target - 1);
+    if (got < 0)
+        return -1;
+    target[got] = '\0';
+    return open_by_parts(at < 0 ? folder_fd : at, target, links_most - 1);
 }
 
 int outputs_open(int folder_fd, const char *path)
@@ -78,7 +105,7 @@ int outputs_open(int folder_fd, const char *path)
     int fd = open_beneath(folder_fd, path);
 
     if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-        fd = open_by_parts(folder_fd, path);
+        fd = open_by_parts(folder_fd, path, LINKS_MOST);
     if (fd < 0)
         return -1;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
@@ -186,10 +213,9 @@ static int walk_folder(struct walk *walk, int fd, bool inside);
 static int visit_link(struct walk *walk, bool inside)
 {
     struct stat status;
-    own_fd int fd = -1;
+    own_fd int fd = outputs_open(walk->root_fd, buf_text(&walk->path));
 
-    fd = open_beneath(walk->root_fd, buf_text(&walk->path));
-    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+    if (fd < 0 || fstat(fd, &status) < 0)
         return 0; /* out of the directory, dangling, or to a folder that is walked by itself */
     if (!match(walk, buf_text(&walk->path)) && !inside)
         return 0;

@@ -3,11 +3,15 @@
  * taken. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 
@@ -248,6 +252,40 @@ static void folders_worth_entering(void **state)
     assert_true(outputs_may_hold("[ab]/?", "b"));
 }
 
+/* As a kernel before 5.6, or an old container engine, answers. */
+static void forbid_openat2(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { .len = sizeof code / sizeof *code, .filter = code };
+
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+/* The last test, for openat2 does not come back. */
+static void links_without_openat2(void **state)
+{
+    struct world *w = *state;
+
+    forbid_openat2();
+    assert_int_equal(syscall(SYS_openat2, w->fd, ".", NULL, 0), -1);
+    assert_int_equal(errno, ENOSYS);
+    links_lead_nowhere(state);
+    put(w, "job/sub/deep/file");
+    put_link(w, "deep/file", "job/sub/latest");
+    put_link(w, "sub/latest", "job/first");
+    put_link(w, "sub/../real", "job/climbs");
+    put_link(w, "sub//..", "job/climbs2");
+    put_link(w, "..hidden", "job/dots");
+    put(w, "job/..hidden");
+    assert_found(w, "first climbs climbs2 dots", "dots first");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -263,6 +301,7 @@ int main(void)
         TEST(too_many_are_a_fault),
         TEST(a_deep_tree_ends),
         cmocka_unit_test(folders_worth_entering),
+        TEST(links_without_openat2),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,9 +40,9 @@ SITES  := site program local tunnel_end tunnels remote ssh slurm/text slurm/home
           openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor \
           openstack/userdata openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things \
           openstack/calls openstack/placement openstack/worker openstack/many openstack/reach openstack/driver \
-          heat/hot heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/api magnum/driver cluster \
+          heat/hot heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/api magnum/driver cluster cluster_size \
           kubernetes/kubeconfig kubernetes/login kubernetes/object kubernetes/client kubernetes/judge \
-          kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/audit \
+          kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/idle kubernetes/audit \
           kubernetes/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify

@@ -18,7 +18,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "sites/kubernetes/driver.h"
+#include "sites/cluster_size.h"
 
 #define MINUTE_MS  60000
 #define TURN_MS    10000     /* a cluster that is not at rest is looked at this often */
@@ -47,8 +47,8 @@ struct cluster {
     const struct cluster_maker *maker;
     void *maker_self;
     char name[128], broker[64];
-    char *mark;                   /* the file with the id of a cluster that was reached */
-    int64_t least, most, workers; /* nodes, and workers on each; workers 0: not told */
+    char *mark; /* the file with the id of a cluster that was reached */
+    struct cluster_size size;
     int64_t keep_ms;
 
     void *plan;   /* a Kubernetes site without a cluster: what the site file says */
@@ -59,10 +59,8 @@ struct cluster {
     struct cluster_seen seen; /* at the last look */
     bool reached;             /* the one with that id was, once */
     int64_t first_mono_ms;    /* when we met that id */
-    int64_t nodes_up;         /* when it was last at rest */
     int64_t live;             /* workers in it */
-    int64_t used_mono_ms, made_mono_ms, resized_mono_ms, shrunk_mono_ms,
-        removed_mono_ms;    /* last; 0: never */
+    int64_t used_mono_ms, made_mono_ms, resized_mono_ms, removed_mono_ms; /* last; 0: never */
     char given_up[ID_MOST]; /* the id of one that took too long */
     char why[512];          /* what keeps it from being reached */
 };
@@ -191,20 +189,22 @@ int cluster_only(const struct site_conf *conf, const char *const *own, struct er
 static int read_nodes(struct cluster *cluster, bool resizes, struct err *err)
 {
     const struct site_conf *conf = cluster->conf;
+    struct cluster_size *size = &cluster->size;
 
-    cluster->least = 1;
+    size->least = 1;
+    size->wait_ms = cluster->keep_ms / 3 < SHRINK_MS ? cluster->keep_ms / 3 : SHRINK_MS;
     if (!site_conf_get(conf, "/nodes"))
         return 0;
     if (!resizes)
         return site_conf_error(conf, "/nodes", err, "the template has no parameter 'nodes'");
-    cluster->workers = 1;
+    size->workers = 1;
     if (site_conf_only(conf, "/nodes", node_keys, err) < 0 ||
-        site_conf_i64(conf, "/nodes/least", 1, NODES_MOST, &cluster->least, err) < 0)
+        site_conf_i64(conf, "/nodes/least", 1, NODES_MOST, &size->least, err) < 0)
         return -1;
-    cluster->most = cluster->least;
-    if (site_conf_i64(conf, "/nodes/most", cluster->least, NODES_MOST, &cluster->most, err) < 0)
+    size->most = size->least;
+    if (site_conf_i64(conf, "/nodes/most", size->least, NODES_MOST, &size->most, err) < 0)
         return -1;
-    return site_conf_i64(conf, "/nodes/workers", 1, NODES_MOST, &cluster->workers, err);
+    return site_conf_i64(conf, "/nodes/workers", 1, NODES_MOST, &size->workers, err);
 }
 
 static int read_conf(struct cluster *cluster, bool resizes, struct err *err)
@@ -381,13 +381,15 @@ static int look(struct cluster *cluster, int64_t deadline, struct err *err)
         leave(cluster);
         cluster->first_mono_ms = clock_mono_ms();
         cluster->reached = was_reached(cluster);
-        cluster->nodes_up = 0;
+        cluster->size.nodes = 0;
         cluster->given_up[0] = cluster->why[0] = '\0';
     }
     if (cluster->seen.id)
         cluster->made_mono_ms = 0;
     if (cluster->seen.phase == CLUSTER_UP && cluster->seen.nodes >= 0)
-        cluster->nodes_up = cluster->seen.nodes;
+        cluster->size.nodes = cluster->seen.nodes;
+    if (cluster->seen.phase == CLUSTER_CHANGING)
+        cluster_size_changes(&cluster->size, clock_mono_ms());
     return 0;
 }
 
@@ -419,6 +421,11 @@ static enum cluster_phase phase_of(const struct cluster *cluster)
     return cluster->seen.phase;
 }
 
+static bool falls(const struct cluster *cluster)
+{
+    return cluster_size_falls(&cluster->size, clock_mono_ms());
+}
+
 /* Words for people on why a worker waits; at most `size` bytes. */
 static void describe(const struct cluster *cluster, char *out, size_t size)
 {
@@ -434,25 +441,22 @@ static void describe(const struct cluster *cluster, char *out, size_t size)
         snprintf(out, size, "it was not up within the boot deadline%s%s", *why ? ": " : "", why);
     else if (phase == CLUSTER_UP && !cluster->reached)
         snprintf(out, size, "it does not answer yet%s%s", *why ? ": " : "", why);
+    else if (falls(cluster))
+        snprintf(out, size, "it is being made smaller%s%s", *why ? ": " : "", why);
     else
         snprintf(out, size, "it %s%s%s", words[phase], *why ? ": " : "", why);
 }
 
 /* ---- turning: towards what is wanted --------------------------------------------------------- */
 
-static int64_t nodes_wanted(const struct cluster *cluster)
+static int64_t workers_wanted(const struct cluster *cluster)
 {
-    int64_t workers = cluster->live + count_waiting(cluster), nodes;
-
-    if (!cluster->workers)
-        return cluster->least;
-    nodes = (workers + cluster->workers - 1) / cluster->workers;
-    return nodes < cluster->least ? cluster->least : nodes > cluster->most ? cluster->most : nodes;
+    return cluster->live + count_waiting(cluster);
 }
 
 static void begin(struct cluster *cluster, int64_t deadline)
 {
-    int64_t nodes = nodes_wanted(cluster);
+    int64_t nodes = cluster_size_wanted(&cluster->size, workers_wanted(cluster));
     struct err why = ERR_INIT;
 
     if (count_waiting(cluster) == 0)
@@ -469,8 +473,8 @@ static void begin(struct cluster *cluster, int64_t deadline)
 /* Hand over as many of those that wait as there is room for. */
 static bool place(struct cluster *cluster, int64_t deadline)
 {
-    int64_t room =
-        cluster->workers ? cluster->nodes_up * cluster->workers - cluster->live : SITE_CREATES_MOST;
+    const struct cluster_size *size = &cluster->size;
+    int64_t room = size->workers ? size->nodes * size->workers - cluster->live : SITE_CREATES_MOST;
     struct held *each[SITE_CREATES_MOST];
     own_mem struct order *orders = xcalloc(SITE_CREATES_MOST, sizeof *orders);
     own_mem struct err *errs = xcalloc(SITE_CREATES_MOST, sizeof *errs);
@@ -499,11 +503,12 @@ static bool place(struct cluster *cluster, int64_t deadline)
 /* Those that still wait want more nodes. */
 static void grow(struct cluster *cluster, int64_t deadline)
 {
-    int64_t nodes = nodes_wanted(cluster), now = clock_mono_ms();
+    int64_t nodes = cluster_size_wanted(&cluster->size, workers_wanted(cluster));
+    int64_t now = clock_mono_ms();
     bool failed = cluster->seen.words != NULL;
     struct err why = ERR_INIT;
 
-    if (count_waiting(cluster) == 0 || !cluster->workers || nodes <= cluster->nodes_up)
+    if (count_waiting(cluster) == 0 || !cluster->size.workers || nodes <= cluster->size.nodes)
         return;
     if (failed && cluster->resized_mono_ms && now - cluster->resized_mono_ms < RESIZE_MS) {
         refuse(cluster, cluster->seen.fault, cluster->seen.words);
@@ -511,32 +516,48 @@ static void grow(struct cluster *cluster, int64_t deadline)
     }
     log_info("site %s: the cluster is to have %lld nodes", cluster->conf->name, (long long)nodes);
     cluster->resized_mono_ms = now;
+    cluster->size.grew = true;
     if (cluster->maker->resize(cluster->maker_self, &cluster->seen, nodes, deadline, &why) < 0)
         refuse(cluster, why.fault, why.text);
     else
         cluster->seen.phase = CLUSTER_CHANGING;
 }
 
-/* Nobody is in it: back to the least, whichever nodes go. */
+/* Take away what nothing of ours runs on; where nothing runs at all, whichever nodes. */
+static int64_t take_away(struct cluster *cluster, int64_t spare, int64_t deadline, struct err *err)
+{
+    own(kube_nodes_fini) struct kube_nodes idle = { .list = NULL };
+    const struct cluster_maker *maker = cluster->maker;
+    int64_t nodes = cluster->size.nodes - spare;
+
+    if (cluster->live == 0)
+        return maker->resize(cluster->maker_self, &cluster->seen, nodes, deadline, err) < 0 ? -1
+                                                                                            : spare;
+    if (kubernetes_idle(cluster->inside, deadline, &idle, err) < 0)
+        return -1;
+    return idle.count == 0
+               ? 0
+               : maker->shrink(cluster->maker_self, &cluster->seen, &idle, spare, deadline, err);
+}
+
 static void shrink(struct cluster *cluster, int64_t deadline)
 {
-    int64_t wait = cluster->keep_ms / 3 < SHRINK_MS ? cluster->keep_ms / 3 : SHRINK_MS;
-    int64_t now = clock_mono_ms();
+    int64_t now = clock_mono_ms(), taken = 0;
+    int64_t spare = cluster_size_spare(&cluster->size, workers_wanted(cluster), now);
     struct err why = ERR_INIT;
 
-    if (!cluster->workers || cluster->live || count_waiting(cluster) ||
-        cluster->nodes_up <= cluster->least || now - cluster->used_mono_ms < wait ||
-        (cluster->shrunk_mono_ms && now - cluster->shrunk_mono_ms < RESIZE_MS))
+    if (count_waiting(cluster) || spare == 0 || cluster->seen.nodes < 0)
         return;
-    log_info("site %s: the cluster is idle; it is to have %lld nodes", cluster->conf->name,
-             (long long)cluster->least);
-    cluster->shrunk_mono_ms = now;
-    cluster->nodes_up = cluster->least; /* of what goes nothing is given away any more */
-    if (cluster->maker->resize(cluster->maker_self, &cluster->seen, cluster->least, deadline,
-                               &why) < 0)
-        log_warn("site %s: %s", cluster->conf->name, why.text);
-    else
-        cluster->seen.phase = CLUSTER_CHANGING;
+    cluster->size.grew = false;
+    taken = take_away(cluster, spare, deadline, &why);
+    if (taken < 0)
+        log_warn("site %s: the cluster cannot be made smaller: %s", cluster->conf->name, why.text);
+    if (taken <= 0)
+        return;
+    log_info("site %s: the cluster has more nodes than it needs; it is to have %lld",
+             cluster->conf->name, (long long)(cluster->size.nodes - taken));
+    cluster->seen.phase = CLUSTER_CHANGING;
+    cluster_size_changes(&cluster->size, now);
 }
 
 /* It is said to be up: into it.  A fault, once it was reached, is the site's. */
@@ -559,6 +580,8 @@ static int use(struct cluster *cluster, int64_t deadline, struct resources_list 
     }
     if (!cluster->reached)
         remember_reached(cluster);
+    if (falls(cluster))
+        return 0;
     if (place(cluster, deadline) && list_inside(cluster, deadline, list, err) < 0)
         return -1;
     if (phase_of(cluster) == CLUSTER_UP)
@@ -632,7 +655,7 @@ int cluster_probe(void *self, int64_t deadline_mono_ms, struct probe *out, struc
         kubernetes_shapes(cluster->plan, out);
     }
     out->credential_end_ms = cluster->maker->credential_end(cluster->maker_self);
-    if (!cluster->workers)
+    if (!cluster->size.workers)
         return 0;
     /* What the nodes of now have is not what there could be. */
     for (size_t i = 0; i < out->quota_count; i++)
@@ -640,7 +663,7 @@ int cluster_probe(void *self, int64_t deadline_mono_ms, struct probe *out, struc
     out->quotas = xrealloc(out->quotas, sizeof *out->quotas);
     out->quota_count = 1;
     out->quotas[0] = (struct quota){ .name = xstrdup("instances"),
-                                     .limit = cluster->most * cluster->workers,
+                                     .limit = cluster->size.most * cluster->size.workers,
                                      .ours = ours };
     return 0;
 }

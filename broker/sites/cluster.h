@@ -14,7 +14,7 @@
 #define SPILLWAY_CLUSTER_H
 
 #include "conf/site.h"
-#include "sites/kubernetes/kubeconfig.h"
+#include "sites/kubernetes/driver.h"
 #include "spillway/site_driver.h"
 
 enum cluster_phase {
@@ -53,6 +53,10 @@ struct cluster_maker {
     /* Begin to give it that many nodes. */
     int (*resize)(void *self, const struct cluster_seen *seen, int64_t nodes,
                   int64_t deadline_mono_ms, struct err *err);
+    /* Begin to take away at most `most` of these nodes, and no other; returns of how many, 0: it can
+     * take none of them. */
+    int (*shrink)(void *self, const struct cluster_seen *seen, const struct kube_nodes *idle,
+                  int64_t most, int64_t deadline_mono_ms, struct err *err);
     /* Begin to remove it; gone already is success. */
     int (*remove)(void *self, const struct cluster_seen *seen, int64_t deadline_mono_ms,
                   struct err *err);

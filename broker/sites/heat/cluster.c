@@ -134,6 +134,41 @@ static int maker_resize(void *self, const struct cluster_seen *seen, int64_t nod
     return stack_update(maker->os, &stack, &maker->hot, parameters, deadline, err);
 }
 
+/* Its members that are among them, at most `most`. */
+static json_t *pick(const json_t *members, const struct kube_nodes *idle, int64_t most)
+{
+    json_t *ids = json_object(), *list = json_array();
+
+    for (size_t i = 0; i < idle->count && (int64_t)json_object_size(ids) < most; i++)
+        if (json_object_get(members, idle->list[i].machine))
+            json_object_set_new(ids, idle->list[i].machine, json_true());
+    for (void *at = json_object_iter(ids); at; at = json_object_iter_next(ids, at))
+        json_array_append_new(list, json_string(json_object_iter_key(at)));
+    json_decref(ids);
+    return list;
+}
+
+static int maker_shrink(void *self, const struct cluster_seen *seen, const struct kube_nodes *idle,
+                        int64_t most, int64_t deadline, struct err *err)
+{
+    struct maker *maker = self;
+    struct stack stack = stack_of(maker, seen);
+    own_json json_t *members = NULL, *ids = NULL, *parameters = json_object();
+    int count;
+
+    if (!hot_takes(&maker->hot, "nodes_to_remove"))
+        return 0;
+    if (stack_members(maker->os, &stack, deadline, &members, err) < 0)
+        return -1;
+    ids = pick(members, idle, most);
+    count = (int)json_array_size(ids);
+    if (count == 0)
+        return 0;
+    put_nodes(maker, parameters, seen->nodes - count);
+    json_object_set(parameters, "nodes_to_remove", ids);
+    return stack_update(maker->os, &stack, &maker->hot, parameters, deadline, err) < 0 ? -1 : count;
+}
+
 static int maker_remove(void *self, const struct cluster_seen *seen, int64_t deadline,
                         struct err *err)
 {
@@ -203,6 +238,7 @@ static const struct cluster_maker maker = {
     .make = maker_make,
     .enter = maker_enter,
     .resize = maker_resize,
+    .shrink = maker_shrink,
     .remove = maker_remove,
     .faults = maker_faults,
     .credential_end = maker_credential_end,

@@ -57,6 +57,11 @@ int stack_parameters(struct openstack *os, const struct stack *stack, int64_t de
 /* One of its outputs; NULL, and no fault: it has none of that name yet.  Owned by the caller. */
 int stack_output(struct openstack *os, const struct stack *stack, const char *output,
                  int64_t deadline, json_t **out, struct err *err);
+/* The ids of servers that are members of a group in it, as keys of an object; stack_members_of()
+ * finds them in a list of resources. */
+int stack_members(struct openstack *os, const struct stack *stack, int64_t deadline, json_t **out,
+                  struct err *err);
+json_t *stack_members_of(const json_t *resources);
 /* What Heat says of resources that failed, a line each. */
 int stack_faults(struct openstack *os, const struct stack *stack, int64_t deadline, struct buf *out,
                  struct err *err);

@@ -13,7 +13,7 @@
 /* What we give by ourselves. */
 static const char *const given[][8] = {
     [STACK_WORKER] = { "name", "user_data", "flavor", "image", "network" },
-    [STACK_CLUSTER] = { "name", "nodes", "network" },
+    [STACK_CLUSTER] = { "name", "nodes", "nodes_to_remove", "network" },
 };
 
 void hot_fini(struct hot *hot)
@@ -58,7 +58,7 @@ static int check_constants(const struct site_conf *conf, const struct hot *hot, 
 
 static bool is_given(const struct site_conf *conf, const struct hot *hot, const char *parameter)
 {
-    return is_ours(hot, parameter) ||
+    return (is_ours(hot, parameter) && strcmp(parameter, "nodes_to_remove") != 0) ||
            json_object_get(site_conf_get(conf, "/parameters"), parameter) != NULL;
 }
 

@@ -206,6 +206,37 @@ int stack_output(struct openstack *os, const struct stack *stack, const char *ou
     return 0;
 }
 
+json_t *stack_members_of(const json_t *resources)
+{
+    json_t *ids = json_object();
+    const json_t *each;
+    size_t i;
+
+    json_array_foreach(resources, i, each)
+    {
+        const char *type = os_text(each, "resource_type"), *id;
+
+        id = os_text(each, "physical_resource_id");
+        if (type && id && strcmp(type, "OS::Nova::Server") == 0 && os_text(each, "parent_resource"))
+            json_object_set_new(ids, id, json_true());
+    }
+    return ids;
+}
+
+int stack_members(struct openstack *os, const struct stack *stack, int64_t deadline, json_t **out,
+                  struct err *err)
+{
+    own_str char *path = stack_path(stack, "/resources?nested_depth=2");
+    own_os_call struct os_call call = { .service = OS_ORCHESTRATION,
+                                        .method = "GET",
+                                        .path = path };
+
+    if (session_call(os->session, &call, deadline, err) < 0)
+        return -1;
+    *out = stack_members_of(json_object_get(call.answer, "resources"));
+    return 0;
+}
+
 int stack_faults(struct openstack *os, const struct stack *stack, int64_t deadline, struct buf *out,
                  struct err *err)
 {

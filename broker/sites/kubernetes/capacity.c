@@ -280,7 +280,7 @@ static bool tolerated(const json_t *tolerations, const json_t *taint)
     return false;
 }
 
-static bool usable(const struct kubernetes *kube, const json_t *node)
+bool capacity_usable(const struct kubernetes *kube, const json_t *node)
 {
     const json_t *each;
     size_t i;
@@ -358,7 +358,7 @@ static void take_node(void *arg, const json_t *node)
     int64_t disk = allocatable(node, "ephemeral-storage");
     struct node *one;
 
-    if (!name || milli <= 0 || !usable(survey->kube, node))
+    if (!name || milli <= 0 || !capacity_usable(survey->kube, node))
         return;
     survey->list = xrealloc(survey->list, (all->count + 1) * sizeof *survey->list);
     one = &survey->list[all->count++];

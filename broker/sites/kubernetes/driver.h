@@ -19,4 +19,18 @@ int kubernetes_open(const struct site_conf *conf, struct kube_conf *kube, void *
 /* The shapes that the site file gives; asks nobody. */
 void kubernetes_shapes(const void *self, struct probe *out);
 
+/* A node that pods of ours could be put on, and on which there is none. */
+struct kube_node {
+    char *machine;     /* its server's UUID, in lower case */
+    json_t *addresses; /* as it tells them: [{"type": .., "address": ..}]; NULL: none */
+};
+struct kube_nodes {
+    struct kube_node *list;
+    size_t count;
+};
+void kube_nodes_fini(struct kube_nodes *nodes);
+/* Those that tell which server they are.  None while a worker's pod is still to be put on one.  The
+ * account must be one that may list nodes. */
+int kubernetes_idle(void *self, int64_t deadline_mono_ms, struct kube_nodes *out, struct err *err);
+
 #endif

@@ -106,8 +106,22 @@ int capacity_probe(struct kubernetes *kube, int64_t deadline_mono_ms, struct pro
 void capacity_put_shapes(const struct kubernetes *kube, struct probe *out);
 const struct kube_shape *capacity_shape(const struct kubernetes *kube, const char *name);
 void capacity_fini(struct kubernetes *kube);
+/* Ready, and neither a taint nor the node selector keeps our pods off it. */
+bool capacity_usable(const struct kubernetes *kube, const json_t *node);
 /* "NVIDIA-A100-SXM4-40GB" -> "A100", with 40 GiB in *memory (0: not said); owned by the caller. */
 char *gpu_model_of(const char *label, int64_t *memory);
+
+/* ---- idle.c ---- */
+
+struct kube_nodes;
+/* Nodes that are idle, as a list of nodes shows them one by one. */
+struct idle {
+    const struct kubernetes *kube;
+    json_t *busy;   /* an object whose keys are the names of nodes with a worker */
+    bool unsettled; /* a worker's pod is on none yet */
+    struct kube_nodes *out;
+};
+void idle_take(struct idle *idle, const json_t *node);
 
 /* ---- audit.c ---- */
 

@@ -13,7 +13,9 @@ void magnum_cluster_fini(struct magnum_cluster *cluster)
 {
     cluster_seen_fini(&cluster->seen);
     free(cluster->api);
+    json_decref(cluster->workers);
     cluster->api = NULL;
+    cluster->workers = NULL;
 }
 
 static char *copy_or_null(const char *text)
@@ -35,6 +37,7 @@ int magnum_read(const json_t *answer, struct magnum_cluster *out, struct err *er
                   .created_ms = os_time(json_object_get(answer, "created_at")),
                   .nodes = json_is_integer(nodes) ? json_integer_value(nodes) : -1 },
         .api = copy_or_null(os_text(answer, "api_address")),
+        .workers = json_incref(json_object_get(answer, "node_addresses")),
     };
     if (!end || strcmp(end, "_FAILED") != 0)
         return 0;
@@ -163,14 +166,53 @@ int magnum_make(struct openstack *os, const struct magnum_wish *wish, int64_t de
     return -1;
 }
 
-int magnum_resize(struct openstack *os, const char *id, int64_t nodes, int64_t deadline,
-                  struct err *err)
+int magnum_resize(struct openstack *os, const char *id, int64_t nodes, const json_t *leaving,
+                  int64_t deadline, struct err *err)
 {
     own_str char *path = xasprintf("/clusters/%s/actions/resize", id);
-    own_json json_t *body = json_pack("{s:I}", "node_count", (json_int_t)nodes);
+    own_json json_t *body =
+        json_pack("{s:I, s:O*}", "node_count", (json_int_t)nodes, "nodes_to_remove", leaving);
     own_os_call struct os_call call;
 
     return post(os, path, body, deadline, &call, err);
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+    const json_t *each;
+    size_t i;
+
+    json_array_foreach(list, i, each)
+    {
+        const char *one = json_string_value(each);
+
+        if (one && text && strcmp(one, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_worker(const json_t *workers, const struct kube_node *node)
+{
+    const json_t *each;
+    size_t i;
+
+    json_array_foreach(node->addresses, i, each)
+    {
+        if (has_text(workers, os_text(each, "address")))
+            return true;
+    }
+    return false;
+}
+
+json_t *magnum_pick(const json_t *workers, const struct kube_nodes *idle, int64_t most)
+{
+    json_t *ids = json_array();
+
+    for (size_t i = 0; i < idle->count && (int64_t)json_array_size(ids) < most; i++)
+        if (is_worker(workers, &idle->list[i]) && !has_text(ids, idle->list[i].machine))
+            json_array_append_new(ids, json_string(idle->list[i].machine));
+    return ids;
 }
 
 int magnum_remove(struct openstack *os, const char *id, int64_t deadline, struct err *err)

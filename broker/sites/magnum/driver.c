@@ -17,7 +17,8 @@ static const char *const keys[] = { "cloud", "clouds_file", "region", "template"
 struct maker {
     struct openstack *os;
     const char *template, *keypair;
-    char *api; /* of the cluster, at the last look */
+    char *api;       /* of the cluster, at the last look */
+    json_t *workers; /* and the addresses of its nodes */
 };
 
 static void maker_close(void *self)
@@ -26,6 +27,7 @@ static void maker_close(void *self)
 
     openstack_driver.close(maker->os);
     free(maker->api);
+    json_decref(maker->workers);
     free(maker);
 }
 
@@ -39,7 +41,9 @@ static int maker_look(void *self, const char *broker, const char *name, int64_t 
     if (magnum_look(maker->os, name, deadline, &found, err) < 0)
         return -1;
     free(maker->api);
+    json_decref(maker->workers);
     maker->api = found.api;
+    maker->workers = found.workers;
     *out = found.seen;
     return 0;
 }
@@ -97,7 +101,20 @@ static int maker_enter(void *self, const struct cluster_seen *seen, int64_t dead
 static int maker_resize(void *self, const struct cluster_seen *seen, int64_t nodes,
                         int64_t deadline, struct err *err)
 {
-    return magnum_resize(((struct maker *)self)->os, seen->id, nodes, deadline, err);
+    return magnum_resize(((struct maker *)self)->os, seen->id, nodes, NULL, deadline, err);
+}
+
+static int maker_shrink(void *self, const struct cluster_seen *seen, const struct kube_nodes *idle,
+                        int64_t most, int64_t deadline, struct err *err)
+{
+    struct maker *maker = self;
+    own_json json_t *ids = magnum_pick(maker->workers, idle, most);
+    int count = (int)json_array_size(ids);
+
+    if (count == 0)
+        return 0;
+    return magnum_resize(maker->os, seen->id, seen->nodes - count, ids, deadline, err) < 0 ? -1
+                                                                                           : count;
 }
 
 static int maker_remove(void *self, const struct cluster_seen *seen, int64_t deadline,
@@ -135,6 +152,7 @@ static const struct cluster_maker maker = {
     .make = maker_make,
     .enter = maker_enter,
     .resize = maker_resize,
+    .shrink = maker_shrink,
     .remove = maker_remove,
     .faults = maker_faults,
     .credential_end = maker_credential_end,

@@ -12,7 +12,8 @@
 /* A cluster as GET /clusters/UUID shows it. */
 struct magnum_cluster {
     struct cluster_seen seen;
-    char *api; /* "https://ADDRESS:6443"; NULL: not known yet */
+    char *api;       /* "https://ADDRESS:6443"; NULL: not known yet */
+    json_t *workers; /* addresses of its nodes that are no masters; NULL: not told */
 };
 void magnum_cluster_fini(struct magnum_cluster *cluster);
 
@@ -32,8 +33,11 @@ struct magnum_wish {
 };
 int magnum_make(struct openstack *os, const struct magnum_wish *wish, int64_t deadline,
                 struct err *err);
-int magnum_resize(struct openstack *os, const char *id, int64_t nodes, int64_t deadline,
-                  struct err *err);
+/* `leaving`: the servers that go, by their ids; NULL: whichever. */
+int magnum_resize(struct openstack *os, const char *id, int64_t nodes, const json_t *leaving,
+                  int64_t deadline, struct err *err);
+/* The ids of at most `most` of these nodes, those of which Magnum says that they are its workers. */
+json_t *magnum_pick(const json_t *workers, const struct kube_nodes *idle, int64_t most);
 int magnum_remove(struct openstack *os, const char *id, int64_t deadline, struct err *err);
 /* The cluster's authority, and the certificate that it gives for a request: PEM, the caller's. */
 int magnum_authority(struct openstack *os, const char *id, int64_t deadline, char **pem,

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""nodes.py COUNT DIR [--cpu N] [--memory SIZE] [--pods N] [--gpus N] [--image NAME=ROOT]... - nodes without a kubelet.
+"""nodes.py COUNT DIR [--cpu N] [--memory SIZE] [--pods N] [--gpus N] [--image NAME=ROOT]...
+         [--provider-id ID] [--address IP] - nodes without a kubelet.
 
 For tests with more pods than one real node can hold.  Registers COUNT nodes, keeps them ready, and plays the
 pods that are bound to them: init containers and then the one container, each as a process with mount and pid
@@ -41,6 +42,8 @@ def arguments():
     parser.add_argument("--pods", default="250")
     parser.add_argument("--gpus", default="0")
     parser.add_argument("--image", action="append", default=[])
+    parser.add_argument("--provider-id")
+    parser.add_argument("--address")
     found = parser.parse_args()
     found.images = dict(image.split("=", 1) for image in found.image)
     found.dir = os.path.abspath(found.dir)
@@ -113,7 +116,9 @@ def register(number):
     name = node_name(number)
     node = {"metadata": {"name": name, "labels": {
         "lab/fake": "true", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}},
-        "status": {"capacity": room, "allocatable": room, "conditions": [
+        "spec": {"providerID": OPTIONS.provider_id} if OPTIONS.provider_id else {},
+        "status": {"addresses": [{"type": "InternalIP", "address": OPTIONS.address}] if OPTIONS.address else [],
+                   "capacity": room, "allocatable": room, "conditions": [
             {"type": "Ready", "status": "True", "reason": "Fake", "lastHeartbeatTime": now(), "lastTransitionTime": now()}]}}
     try:
         call("POST", "/api/v1/nodes", node)

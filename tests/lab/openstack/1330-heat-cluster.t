@@ -53,13 +53,22 @@ second=$(submit --time 1h -- sh -c 'echo second')
 ok "a second job makes it grow" 'wait_state "$second" succeeded --limit 200'
 is "to two nodes" "$(left server | grep -c -e -node-)" 2
 is "the first was not disturbed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
+# The server that Heat would remove of itself, the last, is not the idle one.
+openstack --os-cloud site-a server list -f value -c ID -c Name | sed -n 's/^\([^ ]*\) .*-node-0$/\1/p' >idle.txt
+node_of "$(cat idle.txt)" 10.0.0.1
+ok "with less to do it shrinks, though in use" 'eventually 240 "test \"\$(left server | grep -c -e -node-)\" = 1"'
+like "by the node that nothing runs on" "$(left server | grep -e -node-)" "-node-1$"
+is "what runs is not disturbed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
+node_gone
 spillway cancel "$id" >/dev/null
 like "the audit shows the cluster" "$(spillway sites audit stack --json | json 'resources.*.kind')" cluster
 third=$(submit -- sh -c 'sleep 15; echo third')
-wait_state "$third" running --limit 60
+fourth=$(submit -- sh -c 'echo fourth')
+wait_state "$third" running --limit 200
 broker_kill
 broker_start --config conf.yaml
 ok "killed while a job runs in it, the broker takes it over" 'wait_state "$third" succeeded --limit 90'
+ok "it grew again" 'wait_state "$fourth" succeeded --limit 200'
 is "the job ran once" "$(field "$third" attempt)" 1
 ok "without a worker it shrinks" 'eventually 100 "test \"\$(left server | grep -c -e -node-)\" = 1"'
 ok "it goes in the end" 'eventually 300 "test -z \"\$(left)\""'

@@ -14,6 +14,9 @@ coe() {
 clusters() {
     coe cluster list -f value -c name
 }
+nodes() {
+    openstack --os-cloud site-b server list -f value -c Name | grep -e '^spillway-.*-node-'
+}
 # Servers, stacks, networks and ports of any cluster of ours.
 left_of_clusters() {
     openstack --os-cloud site-b stack list -f value -c 'Stack Name' | grep '^spillway-'
@@ -71,6 +74,14 @@ ok "another job gives it a second node" 'eventually 120 "coe cluster show \$clus
 ok "and runs there" 'wait_state "$second" succeeded --limit 300'
 is "the first was not disturbed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
 like "in a pod" "$(spillway logs "$id")" "in spillway-"
+# The server that Heat would remove of itself, the last, is not the idle one.
+openstack --os-cloud site-b server list -f value -c ID -c Name -c Networks | grep -e '-node-0 ' >idle.txt
+node_of "$(cut -d ' ' -f 1 idle.txt)" "$(grep -oE '[0-9]+(\.[0-9]+){3}' idle.txt | head -n 1)"
+ok "with less to do it shrinks, though in use" 'eventually 240 "test \"\$(nodes | wc -l)\" = 1"'
+like "by the node that nothing runs on" "$(nodes)" "-node-1$"
+is "what runs is not disturbed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
+is "Magnum knows its size" "$(coe cluster show "$cluster" -f value -c node_count)" 1
+node_gone
 spillway cancel "$id" >/dev/null
 ok "the idle cluster is deleted, and all with it" 'eventually 300 "test -z \"\$(left_of_clusters)\""'
 is "nothing is left inside" "$(pods_left)" ""

@@ -18,6 +18,7 @@ kube() {
 leave_clusters() {
     leave_status=$?
     test -z "${relays:-}" || kill $relays 2>/dev/null
+    node_gone
     ip address del "$KUBE_IP/32" dev lo 2>/dev/null
     test -z "${address:-}" || ip address del "$address/32" dev lo 2>/dev/null
     kube stop-part door 2>/dev/null
@@ -43,6 +44,19 @@ relay() {
     "$OPENSTACK/relay.py" "$@" >"relay-$3-$6.log" 2>&1 &
     relays="${relays:-} $!"
     eventually 20 "grep -q listens relay-$3-$6.log" || skip_all "no relay: $(cat "relay-$3-$6.log")"
+}
+
+# node_of SERVER ADDRESS: a node of Kubernetes that is this server, and takes no pod.
+node_of() {
+    kube fake 1 nodes --pods 0 --provider-id "openstack:///$1" --address "$2" >>node.log 2>&1 &
+    node=$!
+    eventually 30 'kube kubectl get node fake-node000 >/dev/null 2>&1'
+}
+node_gone() {
+    test -n "${node:-}" || return 0
+    kill "$node" 2>/dev/null
+    kube kubectl delete node fake-node000 --ignore-not-found >/dev/null 2>&1
+    node=
 }
 
 # kubeconfig_here: the administrator's, with all in it.

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "sites/cluster.h"
+#include "sites/cluster_size.h"
 #include "sites/heat/heat.h"
 #include "sites/kubernetes/driver.h"
 #include "sites/magnum/magnum.h"
@@ -80,6 +81,13 @@ static int fake_resize(void *self, const struct cluster_seen *seen, int64_t node
     return 0;
 }
 
+static int fake_shrink(void *self, const struct cluster_seen *seen, const struct kube_nodes *idle,
+                       int64_t most, int64_t deadline, struct err *err)
+{
+    (void)self, (void)seen, (void)idle, (void)most, (void)deadline, (void)err;
+    return 0;
+}
+
 static int fake_remove(void *self, const struct cluster_seen *seen, int64_t deadline,
                        struct err *err)
 {
@@ -108,8 +116,9 @@ static void fake_close(void *self)
     (void)self;
 }
 
-static const struct cluster_maker maker = { fake_look,   fake_make,   fake_enter, fake_resize,
-                                            fake_remove, fake_faults, fake_end,   fake_close };
+static const struct cluster_maker maker = { fake_look,   fake_make,   fake_enter,
+                                            fake_resize, fake_shrink, fake_remove,
+                                            fake_faults, fake_end,    fake_close };
 
 /* Nobody listens at port 1. */
 #define NOBODY                                                          \
@@ -413,6 +422,97 @@ static void keys_are_checked(void **state)
     }
 }
 
+#define SECOND 1000
+
+static void it_shrinks_when_it_had_too_many_for_a_while(void **state)
+{
+    struct cluster_size size = {
+        .least = 1, .most = 6, .workers = 2, .nodes = 5, .wait_ms = 300 * SECOND
+    };
+
+    (void)state;
+    assert_int_equal(cluster_size_wanted(&size, 0), 1);
+    assert_int_equal(cluster_size_wanted(&size, 3), 2);
+    assert_int_equal(cluster_size_wanted(&size, 99), 6);
+    assert_int_equal(cluster_size_spare(&size, 3, 1000 * SECOND), 0);
+    assert_int_equal(cluster_size_spare(&size, 3, 1299 * SECOND), 0);
+    /* Demand comes back for a moment: the wait begins anew. */
+    assert_int_equal(cluster_size_spare(&size, 9, 1299 * SECOND), 0);
+    assert_int_equal(cluster_size_spare(&size, 3, 1300 * SECOND), 0);
+    assert_int_equal(cluster_size_spare(&size, 3, 1599 * SECOND), 0);
+    assert_int_equal(cluster_size_spare(&size, 3, 1600 * SECOND), 3);
+    /* What could not go then is tried again, but not at each turn. */
+    assert_int_equal(cluster_size_spare(&size, 3, 1601 * SECOND), 0);
+    assert_int_equal(cluster_size_spare(&size, 0, 1900 * SECOND), 4);
+    size.workers = 0;
+    assert_int_equal(cluster_size_spare(&size, 0, 9999 * SECOND), 0);
+}
+
+static void while_nodes_go_nothing_is_put_on_any(void **state)
+{
+    struct cluster_size size = { .least = 1, .most = 6, .workers = 2, .nodes = 5 };
+
+    (void)state;
+    assert_false(cluster_size_falls(&size, 1000 * SECOND));
+    size.grew = true;
+    cluster_size_changes(&size, 1000 * SECOND);
+    assert_false(cluster_size_falls(&size, 1000 * SECOND));
+    /* Somebody changes it, and it was not we who make it larger: after a restart, that may be us. */
+    size.grew = false;
+    cluster_size_changes(&size, 1000 * SECOND);
+    cluster_size_changes(&size, 1100 * SECOND);
+    assert_true(cluster_size_falls(&size, 1159 * SECOND));
+    assert_false(cluster_size_falls(&size, 1160 * SECOND));
+}
+
+#define A "0a000000-0000-4000-8000-000000000001"
+#define B "0b000000-0000-4000-8000-000000000002"
+#define C "0c000000-0000-4000-8000-000000000003"
+
+/* A master, and a machine that is none of the cluster's, are never named, however idle. */
+static void only_its_own_workers_are_taken_away(void **state)
+{
+    own_json json_t *workers = json_loads("[\"10.0.0.2\", 7, \"10.0.0.3\"]", 0, NULL);
+    char a[] = A, b[] = B, c[] = C;
+    struct kube_node nodes[] = {
+        { a, json_loads("[{\"type\":\"InternalIP\",\"address\":\"10.0.0.1\"}]", 0, NULL) },
+        { b, json_loads("[{\"type\":\"Hostname\",\"address\":\"n\"},{\"address\":\"10.0.0.2\"}]", 0,
+                        NULL) },
+        { c, json_loads("[7, {\"address\":7}, {\"address\":\"10.0.0.3\"}]", 0, NULL) },
+        { c, NULL },
+    };
+    const struct kube_nodes idle = { nodes, array_len(nodes) };
+    own_json json_t *all = magnum_pick(workers, &idle, 9), *one = magnum_pick(workers, &idle, 1);
+    own_json json_t *none = magnum_pick(NULL, &idle, 9);
+
+    (void)state;
+    assert_int_equal(json_array_size(all), 2);
+    assert_string_equal(json_string_value(json_array_get(all, 0)), B);
+    assert_string_equal(json_string_value(json_array_get(all, 1)), C);
+    assert_int_equal(json_array_size(one), 1);
+    assert_int_equal(json_array_size(none), 0);
+    for (size_t i = 0; i < array_len(nodes); i++)
+        json_decref(nodes[i].addresses);
+}
+
+static void members_of_a_group_as_heat_shows_them(void **state)
+{
+    own_json json_t *resources =
+        json_loads("[{\"resource_type\":\"OS::Nova::Server\",\"physical_resource_id\":\"" A "\"},"
+                   " {\"resource_type\":\"OS::Nova::Server\",\"physical_resource_id\":\"" B "\","
+                   "  \"parent_resource\":\"workers\"},"
+                   " {\"resource_type\":\"OS::Neutron::Port\",\"physical_resource_id\":\"" C "\","
+                   "  \"parent_resource\":\"workers\"}, 7, {\"resource_type\":null}]",
+                   0, NULL);
+    own_json json_t *members = stack_members_of(resources), *none = stack_members_of(NULL);
+
+    (void)state;
+    assert_non_null(resources);
+    assert_int_equal(json_object_size(members), 1);
+    assert_true(json_is_true(json_object_get(members, B)));
+    assert_int_equal(json_object_size(none), 0);
+}
+
 static void words_for_states(void **state)
 {
     static const struct {
@@ -493,7 +593,8 @@ static void a_cluster_as_magnum_shows_it(void **state)
 {
     own_json json_t *up = json_loads(
         "{\"uuid\":\"u1\",\"status\":\"CREATE_COMPLETE\",\"status_reason\":null,\"node_count\":2,"
-        "\"created_at\":\"2026-11-24T12:37:29+00:00\",\"api_address\":\"https://10.0.0.49:6443\"}",
+        "\"node_addresses\":[\"10.0.0.50\"],\"created_at\":\"2026-11-24T12:37:29+00:00\",\"api_"
+        "address\":\"https://10.0.0.49:6443\"}",
         0, NULL);
     own_json json_t *failed = json_loads(
         "{\"uuid\":\"u1\",\"status\":\"UPDATE_FAILED\",\"status_reason\":\"Quota exceeded\","
@@ -510,6 +611,7 @@ static void a_cluster_as_magnum_shows_it(void **state)
     assert_int_equal(cluster.seen.created_ms, 1795523849000);
     assert_null(cluster.seen.words);
     assert_string_equal(cluster.api, "https://10.0.0.49:6443");
+    assert_int_equal(json_array_size(cluster.workers), 1);
     magnum_cluster_fini(&cluster);
     assert_int_equal(magnum_read(failed, &cluster, &err), 0);
     assert_int_equal(cluster.seen.phase, CLUSTER_UP);
@@ -533,6 +635,10 @@ int main(void)
         cmocka_unit_test(one_that_was_reached_is_only_out_of_reach),
         cmocka_unit_test(a_kubeconfig_from_afar_runs_nothing_here),
         cmocka_unit_test(keys_are_checked),
+        cmocka_unit_test(it_shrinks_when_it_had_too_many_for_a_while),
+        cmocka_unit_test(while_nodes_go_nothing_is_put_on_any),
+        cmocka_unit_test(only_its_own_workers_are_taken_away),
+        cmocka_unit_test(members_of_a_group_as_heat_shows_them),
         cmocka_unit_test(words_for_states),
         cmocka_unit_test(outputs_as_templates_give_them),
         cmocka_unit_test(a_request_names_whose_it_is),

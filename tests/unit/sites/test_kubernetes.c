@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/own.h"
+#include "sites/kubernetes/driver.h"
 #include "sites/kubernetes/kubernetes.h"
 
 static json_t *parse(const char *text)
@@ -186,6 +187,50 @@ static void assert_model(const char *label, const char *model, int64_t gib)
     assert_non_null(found);
     assert_string_equal(found, model);
     assert_int_equal(memory, gib << 30);
+}
+
+static void idle_nodes_are_found_with_their_servers(void **state)
+{
+    /* {name, what is its spec, systemUUID, the server; NULL: it is not to be named} */
+    static const char *const nodes[][4] = {
+        { "a", "{\"providerID\":\"openstack:///AA000000-0000-4000-8000-000000000001\"}", "x",
+          "aa000000-0000-4000-8000-000000000001" },
+        { "b", "{\"providerID\":\"openstack://region/bb000000-0000-4000-8000-000000000001\"}", "x",
+          "bb000000-0000-4000-8000-000000000001" },
+        { "c", "{\"providerID\":\"k3s://c\"}", "CC000000-0000-4000-8000-000000000001",
+          "cc000000-0000-4000-8000-000000000001" },
+        { "busy", "{}", "DD000000-0000-4000-8000-000000000001", NULL },
+        { "short", "{}", "DD000000", NULL },
+        { "strange", "{\"providerID\":\"openstack://\"}", "DD000000-0000-4000-8000-000000000001",
+          NULL },
+        { "path", "{}", "../0000-0000-4000-8000-0000000000011", NULL },
+        { "cordoned", "{\"unschedulable\":true}", "DD000000-0000-4000-8000-000000000001", NULL },
+        { "master", "{\"taints\":[{\"key\":\"m\",\"effect\":\"NoSchedule\"}]}",
+          "DD000000-0000-4000-8000-000000000001", NULL },
+    };
+    struct kubernetes kube = { .conf = NULL };
+    own_json json_t *busy = parse("{\"busy\": true}");
+    own(kube_nodes_fini) struct kube_nodes out = { .list = NULL };
+    struct idle idle = { .kube = &kube, .busy = busy, .out = &out };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(nodes); i++) {
+        own_str char *text = xasprintf(
+            "{\"metadata\":{\"name\":\"%s\"},\"spec\":%s,\"status\":{\"nodeInfo\":{\"systemUUID\":"
+            "\"%s\"},\"addresses\":[{\"address\":\"10.0.0.1\"}],"
+            "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}",
+            nodes[i][0], nodes[i][1], nodes[i][2]);
+        own_json json_t *node = parse(text);
+        size_t before = out.count;
+
+        idle_take(&idle, node);
+        if (out.count - before != (nodes[i][3] ? 1 : 0))
+            fail_msg("%s", nodes[i][0]);
+        if (!nodes[i][3])
+            continue;
+        assert_string_equal(out.list[before].machine, nodes[i][3]);
+        assert_int_equal(json_array_size(out.list[before].addresses), 1);
+    }
 }
 
 static void models_are_read_from_labels(void **state)
@@ -384,6 +429,7 @@ int main(void)
         cmocka_unit_test(jobs_and_events_are_judged),
         cmocka_unit_test(quantities_are_read),
         cmocka_unit_test(a_pod_asks_for_the_sum_of_its_containers),
+        cmocka_unit_test(idle_nodes_are_found_with_their_servers),
         cmocka_unit_test(models_are_read_from_labels),
         cmocka_unit_test(answers_are_typed),
         cmocka_unit_test(rules_that_are_too_wide_are_found),

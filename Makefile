@@ -43,7 +43,7 @@ SITES  := site program local tunnel_end tunnels remote ssh slurm/text slurm/home
           heat/hot heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/api magnum/driver cluster cluster_size \
           kubernetes/kubeconfig kubernetes/login kubernetes/object kubernetes/client kubernetes/judge \
           kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/idle kubernetes/audit \
-          kubernetes/driver
+          kubernetes/version kubernetes/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify
 API    := program api server request router routes decode problem policy auth rate pool watch stream listen tls \
@@ -267,7 +267,7 @@ $(O)/fuzz/libfuzzed.a: $(FUZZ_OBJ)
 $(O)/fuzz/fuzz_%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/libfuzzed.a
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -pthread -o $@ $^ -lyaml -ljansson -lcrypto -lm
 
-FUZZ_KUBE := $(patsubst %,$(O)/fuzz/obj/broker/%.o,net/command sites/heat/output $(patsubst %,sites/kubernetes/%,kubeconfig login object judge))
+FUZZ_KUBE := $(patsubst %,$(O)/fuzz/obj/broker/%.o,net/command sites/heat/output $(patsubst %,sites/kubernetes/%,kubeconfig login object judge version))
 $(O)/fuzz/fuzz_kubeconfig: $(O)/fuzz/obj/tests/fuzz/fuzz_kubeconfig.o $(FUZZ_KUBE) $(O)/fuzz/libfuzzed.a
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -pthread -o $@ $^ -lyaml -ljansson -lcrypto -lm
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_kubeconfig.c - libFuzzer: a kubeconfig, what a credential program prints, an API object, an
- * output of a stack. */
+/* fuzz_kubeconfig.c - libFuzzer: a kubeconfig, what a credential program prints, an API object, a
+ * server's version, an output of a stack. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,8 +8,7 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "sites/heat/heat.h"
-#include "sites/kubernetes/judge.h"
-#include "sites/kubernetes/login.h"
+#include "sites/kubernetes/kubernetes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,18 +27,37 @@ static void as_credential(const char *text, size_t size)
 static void as_object(const char *text, size_t size)
 {
     own_json json_t *object = json_loadb(text, size, 0, NULL);
-    struct verdict verdict;
+    struct verdict verdict, job, whole;
+    struct signs signs = { .job = &job, .pod = &verdict, .last = &verdict };
     struct asked asked;
 
     if (!object)
         return;
-    judge_job(object, &verdict);
+    judge_job(object, &job);
     judge_event(object, &verdict);
     judge_pod(object, &verdict);
+    for (int i = 0; i < 4; i++) {
+        signs.pod_leaves = i & 1;
+        signs.pod_taken = i & 2;
+        judge_worker(&signs, &whole);
+        if (verdict.state == INSTANCE_FAILED && whole.state != INSTANCE_FAILED)
+            abort();
+    }
     if (memchr(verdict.words, '\0', sizeof verdict.words) == NULL)
         abort();
     pod_asks(object, &asked);
     if (asked.cpu_milli < 0 || asked.memory < 0 || asked.disk < 0)
+        abort();
+}
+
+static void as_version(const char *text, size_t size)
+{
+    own_json json_t *answer = json_loadb(text, size, 0, NULL), *told = NULL;
+    struct kube_version version;
+
+    kube_version_read(answer, &version);
+    told = kube_version_json(&version);
+    if (version.minor < 0 || !told || (version.minor == 0 && kube_has(&version, KUBE_STRICT)))
         abort();
 }
 
@@ -66,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     as_credential(text, strlen(text));
     as_object(text, strlen(text));
+    as_version(text, strlen(text));
     as_output(text, strlen(text));
     quantity(text);
     return 0;

@@ -19,6 +19,7 @@
 #define CPUS_UNKNOWN 8         /* the largest shape where nothing says how large nodes are */
 #define MEMORY_A_CPU (4 * GIB) /* likewise */
 #define LEAST_A_CPU  (512 * MIB)
+#define VERSION_MS   (10 * (int64_t)60000) /* between two questions which version it is */
 
 /* ---- the site file --------------------------------------------------------------------------- */
 
@@ -778,6 +779,21 @@ static void node_quotas(struct kubernetes *kube, const struct nodes *nodes, cons
     }
 }
 
+/* Servers are upgraded under us.  One that does not tell its version stays what it was. */
+static void look_at_version(struct kubernetes *kube, int64_t deadline)
+{
+    own_call struct call call = { .method = "GET", .path = "/version" };
+    struct err why = ERR_INIT;
+    int64_t now = clock_mono_ms();
+
+    if (kube->version_mono_ms && now - kube->version_mono_ms < VERSION_MS)
+        return;
+    if (client_call(kube->client, &call, deadline, &why) == 0)
+        kube_version_read(call.answer, &kube->version);
+    if (call.status) /* also when we may not ask: it answered */
+        kube->version_mono_ms = now;
+}
+
 int capacity_probe(struct kubernetes *kube, int64_t deadline, struct probe *out, struct err *err)
 {
     own_str char *path = xasprintf("/api/v1/namespaces/%s/resourcequotas", kube->namespace);
@@ -787,6 +803,7 @@ int capacity_probe(struct kubernetes *kube, int64_t deadline, struct probe *out,
     bool allowed = false;
     int rc;
 
+    look_at_version(kube, deadline);
     if (kube->watch)
         watch_each(kube->watch, count_ours, &both);
     rc = look_at_nodes(&survey, deadline, err);
@@ -798,6 +815,7 @@ int capacity_probe(struct kubernetes *kube, int64_t deadline, struct probe *out,
             make_shapes(kube, &survey.nodes, out);
         capacity_put_shapes(kube, out);
         out->credential_end_ms = login_end(kube->login);
+        out->more = kube_version_json(&kube->version);
     }
     survey_free(&survey);
     return rc;

@@ -374,7 +374,10 @@ static void post_secrets(struct kubernetes *kube, struct making *list, size_t co
 static void create_many(void *self, const struct order *orders, size_t count, struct err *errs)
 {
     struct kubernetes *kube = self;
-    own_str char *path = xasprintf("/apis/batch/v1/namespaces/%s/jobs", kube->namespace);
+    /* What the site file adds (tolerations, ...) and the server does not know is told, not dropped. */
+    own_str char *path =
+        xasprintf("/apis/batch/v1/namespaces/%s/jobs%s", kube->namespace,
+                  kube_has(&kube->version, KUBE_STRICT) ? "?fieldValidation=Strict" : "");
     own_mem struct making *list = xcalloc(count + 1, sizeof *list);
     int64_t deadline = orders[0].deadline_mono_ms;
     struct err why = ERR_INIT;

@@ -59,16 +59,27 @@ static const json_t *condition(const json_t *object, const char *type)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
+static bool is(const char *word, const char *other)
+{
+    return word && strcmp(word, other) == 0;
+}
+
+/* From 1.31 on a Job that will fail says FailureTarget while its pod still has its grace, and Failed
+ * once that has ended.  PodFailurePolicy: the one rule that we give is about pods that are taken. */
 void judge_job(const json_t *job, struct verdict *out)
 {
     const json_t *failed = condition(job, "Failed"), *complete = condition(job, "Complete");
-    const char *reason = kube_text(failed, "reason"), *words = kube_text(failed, "message");
+    const json_t *why = is_true(failed) ? failed : condition(job, "FailureTarget");
+    const char *reason = kube_text(why, "reason"), *words = kube_text(why, "message");
+    enum instance_state state = why == failed ? INSTANCE_FAILED : INSTANCE_BOOTING;
 
     memset(out, 0, sizeof *out);
     out->state = INSTANCE_BOOTING;
-    if (is_true(failed) && reason && strcmp(reason, "DeadlineExceeded") == 0)
-        say(out, INSTANCE_FAILED, FAULT_TIMEOUT, REASON_LOST,
+    if (is_true(why) && is(reason, "DeadlineExceeded"))
+        say(out, state, FAULT_TIMEOUT, REASON_LOST,
             "DeadlineExceeded: the worker reached its greatest age");
+    else if (is_true(why) && is(reason, "PodFailurePolicy"))
+        say(out, state, FAULT_NO_CAPACITY, REASON_PREEMPTED, "%s: %s", reason, or_empty(words));
     else if (is_true(failed))
         say(out, INSTANCE_FAILED, FAULT_UNAVAILABLE, REASON_NONE, "%s: %s", or_empty(reason),
             or_empty(words));
@@ -96,7 +107,7 @@ static bool has_any(const char *text, const char *const *words)
 
 static bool is_pull(const char *why)
 {
-    return strcmp(why, "ErrImagePull") == 0 || strcmp(why, "ImagePullBackOff") == 0;
+    return is(why, "ErrImagePull") || is(why, "ImagePullBackOff") || is(why, "RegistryUnavailable");
 }
 
 /* The registry answered, and has no such image; or it is no name of one. */
@@ -118,17 +129,18 @@ static bool registry_is_away(const char *why, const char *words)
                                         "misbehaving",  "temporary failure", "no such host",
                                         "reset by",     "deadline exceeded", NULL };
 
-    return has_any(words, away) ||
+    return has_any(words, away) || is(why, "RegistryUnavailable") ||
            (strcmp(why, "ImagePullBackOff") == 0 && (!words || !strstr(words, ": Err")));
 }
 
 /* A container that waits: true when it says why it will not come. */
 static bool judge_waiting(const json_t *status, struct verdict *out)
 {
-    static const char *const images[] = { "InvalidImageName",   "ErrImageNeverPull",
-                                          "ImageInspectError",  "ErrImageNotFound",
-                                          "RunContainerError",  "CreateContainerError",
-                                          "ContainerCannotRun", NULL };
+    static const char *const images[] = {
+        "InvalidImageName",     "ErrImageNeverPull",         "ImageInspectError",
+        "ErrImageNotFound",     "SignatureValidationFailed", "RunContainerError",
+        "CreateContainerError", "ContainerCannotRun",        NULL
+    };
     const json_t *waiting = kube_at(status, "state", "waiting", NULL);
     const char *why = kube_text(waiting, "reason"), *words = kube_text(waiting, "message");
     const char *name = kube_text(status, "name"), *image = kube_text(status, "image");
@@ -189,23 +201,34 @@ static bool judge_containers(const json_t *pod, struct verdict *out)
     return false;
 }
 
+/* The cluster takes the pod: evicted, preempted, its node drained or gone; from 1.26 on it says so
+ * before the pod ends. */
+static bool judge_taken(const json_t *pod, enum instance_state state, struct verdict *out)
+{
+    const json_t *target = condition(pod, "DisruptionTarget");
+
+    if (is_true(target))
+        say(out, state, state == INSTANCE_FAILED ? FAULT_NO_CAPACITY : FAULT_NONE, REASON_PREEMPTED,
+            "%s: %s", or_empty(kube_text(target, "reason")),
+            or_empty(kube_text(target, "message")));
+    return is_true(target);
+}
+
 /* A pod that ended as a whole. */
 static void judge_failed(const json_t *pod, struct verdict *out)
 {
     static const char *const taken[] = { "Evicted",      "Preempting", "Shutdown",
                                          "NodeShutdown", "Terminated", NULL };
-    const json_t *status = json_object_get(pod, "status"), *target;
+    const json_t *status = json_object_get(pod, "status");
     const char *why = kube_text(status, "reason"), *words = kube_text(status, "message");
 
-    target = condition(pod, "DisruptionTarget");
     if (why && words && strcmp(why, "Evicted") == 0 && strstr(words, "ephemeral"))
         say(out, INSTANCE_FAILED, FAULT_NONE, REASON_LOST, "Evicted: %s", words);
     else if (one_of(why, taken))
         say(out, INSTANCE_FAILED, FAULT_NO_CAPACITY, REASON_PREEMPTED, "%s: %s", why,
             or_empty(words));
-    else if (is_true(target))
-        say(out, INSTANCE_FAILED, FAULT_NO_CAPACITY, REASON_PREEMPTED, "%s: %s",
-            or_empty(kube_text(target, "reason")), or_empty(kube_text(target, "message")));
+    else if (judge_taken(pod, INSTANCE_FAILED, out))
+        return;
     else if (why && strcmp(why, "DeadlineExceeded") == 0)
         say(out, INSTANCE_FAILED, FAULT_TIMEOUT, REASON_LOST,
             "DeadlineExceeded: the worker reached its greatest age");
@@ -232,14 +255,16 @@ void judge_pod(const json_t *pod, struct verdict *out)
 
     memset(out, 0, sizeof *out);
     out->state = INSTANCE_BOOTING;
-    if (phase && strcmp(phase, "Failed") == 0)
+    if (is(phase, "Failed")) {
         judge_failed(pod, out);
-    else if (phase && strcmp(phase, "Succeeded") == 0)
-        say(out, INSTANCE_FAILED, FAULT_NONE, REASON_NONE, "its agent has ended");
-    else if (phase && strcmp(phase, "Pending") == 0)
+    } else if (is(phase, "Succeeded")) {
+        if (!judge_taken(pod, INSTANCE_FAILED, out))
+            say(out, INSTANCE_FAILED, FAULT_NONE, REASON_NONE, "its agent has ended");
+    } else if (is(phase, "Pending")) {
         judge_pending(pod, out);
-    else if (phase && !judge_containers(pod, out))
+    } else if (phase && !judge_containers(pod, out) && !judge_taken(pod, INSTANCE_ACTIVE, out)) {
         out->state = INSTANCE_ACTIVE; /* also of one on a node that is silent: nothing is known */
+    }
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -259,6 +284,44 @@ bool judge_event(const json_t *event, struct verdict *out)
     else
         return false; /* the controller tries again */
     return true;
+}
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+/* A pod that was deleted under its Job: by the Job itself when that is too old, else by somebody. */
+static void judge_deleted(const struct signs *signs, struct verdict *out)
+{
+    const struct verdict *last = signs->last;
+
+    if (signs->job && signs->job->reason == REASON_LOST) {
+        *out = *signs->job;
+        out->state = INSTANCE_FAILED;
+    } else if (last && last->reason == REASON_PREEMPTED) {
+        say(out, INSTANCE_FAILED, FAULT_NO_CAPACITY, REASON_PREEMPTED, "%s", last->words);
+    } else {
+        say(out, INSTANCE_FAILED, FAULT_NONE, REASON_PREEMPTED, "its pod was deleted");
+    }
+}
+
+/* The pod's own words first, then what became of the Job as a whole. */
+void judge_worker(const struct signs *signs, struct verdict *out)
+{
+    *out = signs->pod ? *signs->pod : (struct verdict){ .state = INSTANCE_BOOTING };
+    if (out->state == INSTANCE_FAILED) {
+        /* How an agent ends that was told to go says nothing; older clusters remove the pod at once. */
+        if (signs->pod_taken && out->fault == FAULT_NONE && out->reason == REASON_NONE)
+            judge_deleted(signs, out);
+        return;
+    }
+    /* Its agent has a while to say how its jobs end, whatever becomes of the Job meanwhile. */
+    if (signs->pod && signs->pod_leaves)
+        return;
+    if (signs->pod_taken)
+        judge_deleted(signs, out);
+    else if (signs->job && signs->job->state == INSTANCE_FAILED)
+        *out = *signs->job;
+    else if (signs->event && !signs->pod)
+        *out = *signs->event;
 }
 
 /* ---- quantities ------------------------------------------------------------------------------ */

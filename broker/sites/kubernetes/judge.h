@@ -16,7 +16,9 @@
 struct verdict {
     enum instance_state state;
     enum fault fault;
-    enum reason reason; /* where it says something about the job; else REASON_NONE */
+    /* Where it says something about the job; else REASON_NONE.  Of one that has not failed: what it
+     * will have been, once it has. */
+    enum reason reason;
     enum { WAITS_NOT, WAITS_ROOM, WAITS_REGISTRY } waits; /* for what; it may still come */
     char words[WORDS_MOST];
 };
@@ -25,6 +27,16 @@ void judge_job(const json_t *job, struct verdict *out);
 void judge_pod(const json_t *pod, struct verdict *out);
 /* An event that means that the worker will not come; false: it means nothing of the kind. */
 bool judge_event(const json_t *event, struct verdict *out);
+
+/* What there is of one worker. */
+struct signs {
+    const struct verdict *job, *pod, *event; /* NULL: there is none */
+    const struct verdict *last;              /* of its pod, also once that is gone */
+    bool pod_leaves;                         /* its agent has its grace */
+    bool pod_taken;                          /* was deleted before it ended, and the Job was not */
+};
+/* All of it together. */
+void judge_worker(const struct signs *signs, struct verdict *out);
 
 /* Room that a pod asks for: the sum over its containers, or the most of an init container. */
 struct asked {

@@ -42,6 +42,14 @@ struct nodes {
     size_t count;
 };
 
+/* What newer servers have and older ones do not. */
+enum kube_feature { KUBE_STRICT, KUBE_POD_FAILURE, KUBE_POD_REPLACEMENT, KUBE_FEATURES };
+
+struct kube_version {
+    int minor; /* of 1.x; 0: not told */
+    char words[48];
+};
+
 struct kubernetes {
     const struct site_conf *conf;
     struct kube_conf kube;
@@ -68,12 +76,24 @@ struct kubernetes {
     size_t shape_count;
     bool shapes_given; /* by the site file */
 
+    struct kube_version version;
+    int64_t version_mono_ms; /* when it was asked for; 0: never */
+
     char *program; /* the agent's */
     char sha256[SHA256_HEX];
     size_t parts;         /* ConfigMaps that hold it */
     bool agent_made;      /* they are there */
     int64_t made_mono_ms; /* when anything was made last */
 };
+
+/* ---- version.c, pure ---- */
+
+/* Out of an answer to GET /version. */
+void kube_version_read(const json_t *answer, struct kube_version *out);
+/* Such a server has it, in force by default. */
+bool kube_has(const struct kube_version *version, enum kube_feature feature);
+/* For people. */
+json_t *kube_version_json(const struct kube_version *version);
 
 /* ---- podspec.c, pure ---- */
 

@@ -260,21 +260,37 @@ static int64_t age_most_s(const struct site_conf *conf)
     return conf->max_age_ms ? conf->max_age_ms / 1000 + boot + DAY_S / 24 : AGE_MOST_S;
 }
 
+/* A pod that the cluster takes ends its Job with a reason of its own, which is still there when the pod
+ * is not: after hours without us, or with its node.  And the Job brings no second pod for one that is
+ * told to go: the join token died with the first. */
+static void put_policies(const struct kubernetes *kube, json_t *job)
+{
+    if (kube_has(&kube->version, KUBE_POD_FAILURE))
+        json_object_set_new(job, "podFailurePolicy",
+                            json_pack("{s:[{s:s, s:[{s:s, s:s}]}]}", "rules", "action", "FailJob",
+                                      "onPodConditions", "type", "DisruptionTarget", "status",
+                                      "True"));
+    if (kube_has(&kube->version, KUBE_POD_REPLACEMENT))
+        json_object_set_new(job, "podReplacementPolicy", json_string("Failed"));
+}
+
 json_t *podspec_job(const struct podspec *spec)
 {
     const struct kubernetes *kube = spec->kube;
     json_t *meta = json_pack("{s:s, s:s, s:o}", "name", spec->order->name, "namespace",
                              kube->namespace, "labels", all_labels(spec));
-    json_t *inner = json_pack("{s:o}", "labels", all_labels(spec));
+    json_t *inner = json_pack("{s:o}", "labels", all_labels(spec)), *job;
 
     put_copy(inner, "annotations", kube->annotations);
     json_object_set_new(meta, "annotations",
                         json_pack("{s:s}", NOTE_SHAPE, spec->shape->shape.name));
-    return json_pack(
-        "{s:s, s:s, s:o, s:{s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o}}}", "apiVersion", "batch/v1",
-        "kind", "Job", "metadata", meta, "spec", "parallelism", 1, "completions", 1, "backoffLimit",
-        0, "activeDeadlineSeconds", (json_int_t)age_most_s(kube->conf), "ttlSecondsAfterFinished",
-        (json_int_t)(kube->keep_ms / 1000), "template", "metadata", inner, "spec", pod(spec));
+    job = json_pack("{s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o}}", "parallelism", 1, "completions", 1,
+                    "backoffLimit", 0, "activeDeadlineSeconds", (json_int_t)age_most_s(kube->conf),
+                    "ttlSecondsAfterFinished", (json_int_t)(kube->keep_ms / 1000), "template",
+                    "metadata", inner, "spec", pod(spec));
+    put_policies(kube, job);
+    return json_pack("{s:s, s:s, s:o, s:o}", "apiVersion", "batch/v1", "kind", "Job", "metadata",
+                     meta, "spec", job);
 }
 
 /* The broker's payload with what only this kind of site knows: where to work, what share of the node

@@ -46,6 +46,7 @@ struct worker {
     char *extra; /* another, which the Job made in its place: it only has to go too */
     struct asked asked;
     bool job_leaves, pod_leaves, pod_lost;
+    bool pod_taken; /* it was told to go before it ended */
     int64_t created_ms, touched_mono_ms, made_mono_ms, waits_mono_ms;
     struct verdict job, now, event;      /* now: of its pod */
     bool has_event, told;                /* told: the site's thread was woken for its end */
@@ -212,6 +213,7 @@ static void put_pod(struct watch *watch, const json_t *pod)
     pod_asks(pod, &worker->asked);
     judge_pod(pod, &worker->now);
     keep_cause(&worker->now, &before);
+    worker->pod_taken |= worker->pod_leaves && before.state != INSTANCE_FAILED;
     if (worker->now.waits == WAITS_NOT)
         worker->waits_mono_ms = 0;
     else if (!worker->waits_mono_ms)
@@ -554,25 +556,19 @@ static bool waited_too_long(const struct watch *watch, const struct worker *work
     return worker->waits_mono_ms && worker->pod && clock_mono_ms() - worker->waits_mono_ms > most;
 }
 
-/* The pod's own words first, then what became of the Job as a whole. */
 static void verdict_of(const struct watch *watch, const struct worker *worker, struct verdict *out)
 {
-    *out = (struct verdict){ .state = INSTANCE_BOOTING };
-    if (worker->pod)
-        *out = worker->now;
-    if (out->state == INSTANCE_FAILED)
-        return;
-    /* Its agent has a while to say how its jobs end, whatever becomes of the Job meanwhile. */
-    if (worker->pod && worker->pod_leaves)
-        return;
-    if (worker->pod_lost) {
-        *out = (struct verdict){ .state = INSTANCE_FAILED, .reason = REASON_PREEMPTED };
-        snprintf(out->words, sizeof out->words, "its pod was deleted");
-    } else if (worker->job.state == INSTANCE_FAILED && worker->uid) {
-        *out = worker->job;
-    } else if (worker->has_event && !worker->pod) {
-        *out = worker->event;
-    } else if (waited_too_long(watch, worker)) {
+    struct signs signs = { .job = worker->uid ? &worker->job : NULL,
+                           .pod = worker->pod ? &worker->now : NULL,
+                           .event = worker->has_event ? &worker->event : NULL,
+                           .last = &worker->now,
+                           .pod_leaves = worker->pod_leaves,
+                           .pod_taken = worker->pod_lost ||
+                                        (worker->pod_taken && worker->uid && !worker->job_leaves) };
+
+    judge_worker(&signs, out);
+    if (out->state != INSTANCE_FAILED && !(worker->pod && worker->pod_leaves) &&
+        waited_too_long(watch, worker)) {
         out->state = INSTANCE_FAILED;
         out->reason = worker->now.waits == WAITS_ROOM ? REASON_NONE : REASON_IMAGE;
         out->fault = worker->now.waits == WAITS_ROOM ? FAULT_NO_CAPACITY : FAULT_UNAVAILABLE;

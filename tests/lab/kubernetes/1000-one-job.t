@@ -3,6 +3,11 @@
 . "${0%/*}/lab.sh"
 IDLE=20s conf
 start
+home=$(spillway sites show home --json | json more)
+is "it is known which version answers" "$(echo "$home" | jq -r .server)" "$(kubectl version -o json | jq -r .serverVersion.gitVersion)"
+# What is used of newer versions than 1.26.
+is "and what is used of it" "$(echo "$home" | jq '.uses | length > 0')" \
+    "$(echo "$home" | jq '.server | split(".")[1] | tonumber > 26')"
 cat >job.yaml <<YAML
 container: $IMAGE
 script: |

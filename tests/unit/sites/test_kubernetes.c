@@ -75,6 +75,8 @@ static void pods_are_judged_by_whose_fault_it_is(void **state)
                INSTANCE_BOOTING, FAULT_NONE, REASON_NONE);
     assert_pod(WAITING("Pending", "worker", "CreateContainerConfigError", "image will run as root"),
                INSTANCE_FAILED, FAULT_INVALID, REASON_IMAGE);
+    assert_pod(WAITING("Pending", "worker", "SignatureValidationFailed", "no signature"),
+               INSTANCE_FAILED, FAULT_NOT_FOUND, REASON_IMAGE);
     assert_pod(ENDED("OOMKilled", "137"), INSTANCE_FAILED, FAULT_NONE, REASON_MEMORY);
     assert_pod(ENDED("StartError", "128"), INSTANCE_FAILED, FAULT_INVALID, REASON_IMAGE);
     assert_pod(ENDED("Error", "1"), INSTANCE_FAILED, FAULT_NONE, REASON_NONE);
@@ -90,6 +92,27 @@ static void pods_are_judged_by_whose_fault_it_is(void **state)
                INSTANCE_FAILED, FAULT_NO_CAPACITY, REASON_PREEMPTED);
 }
 
+#define TAKEN                                                                              \
+    "\"conditions\": [{\"type\": \"DisruptionTarget\", \"status\": \"True\", \"reason\": " \
+    "\"EvictionByEvictionAPI\", \"message\": \"drained\"}]}"
+
+/* As servers from 1.26 on say it, also before the pod has ended and when its agent ended well. */
+static void a_pod_that_the_cluster_takes_is_preempted(void **state)
+{
+    own_json json_t *pod = parse("{\"status\": {\"phase\": \"Running\", " TAKEN "}");
+    struct verdict verdict;
+
+    (void)state;
+    assert_pod("{\"phase\": \"Failed\", " TAKEN, INSTANCE_FAILED, FAULT_NO_CAPACITY,
+               REASON_PREEMPTED);
+    assert_pod("{\"phase\": \"Succeeded\", " TAKEN, INSTANCE_FAILED, FAULT_NO_CAPACITY,
+               REASON_PREEMPTED);
+    judge_pod(pod, &verdict);
+    assert_int_equal(verdict.state, INSTANCE_ACTIVE);
+    assert_int_equal(verdict.fault, FAULT_NONE);
+    assert_string_equal(verdict.words, "EvictionByEvictionAPI: drained");
+}
+
 static void a_pod_may_wait(void **state)
 {
     own_json json_t *room =
@@ -101,6 +124,7 @@ static void a_pod_may_wait(void **state)
         WAITING("Pending", "worker", "ErrImagePull", "lookup x: no such host"),
         WAITING("Pending", "worker", "ErrImagePull", "unexpected status: 503 Service Unavailable"),
         WAITING("Pending", "worker", "ImagePullBackOff", "Back-off pulling image x"),
+        WAITING("Pending", "worker", "RegistryUnavailable", "pull QPS exceeded"),
     };
     struct verdict verdict;
 
@@ -143,6 +167,95 @@ static void jobs_and_events_are_judged(void **state)
     assert_true(judge_event(rule, &verdict));
     assert_int_equal(verdict.fault, FAULT_INVALID);
     assert_false(judge_event(other, &verdict));
+}
+
+#define CONDITION(type, reason)                                                                \
+    "{\"type\": \"" type "\", \"status\": \"True\", \"reason\": \"" reason "\", \"message\": " \
+    "\"m\"}"
+
+static void assert_job(const char *conditions, enum instance_state state, enum fault fault,
+                       enum reason reason)
+{
+    own_str char *text = xasprintf("{\"status\": {\"conditions\": [%s]}}", conditions);
+    own_json json_t *job = parse(text);
+    struct verdict verdict;
+
+    judge_job(job, &verdict);
+    if (verdict.state != state || verdict.fault != fault || verdict.reason != reason)
+        fail_msg("%s: state %d, fault %s, reason %s: %s", conditions, verdict.state,
+                 fault_name(verdict.fault), reason_name(verdict.reason), verdict.words);
+}
+
+/* From 1.31 on what will become of a Job is said while its pod still ends. */
+static void a_job_that_will_fail_has_not_failed(void **state)
+{
+    (void)state;
+    assert_job(CONDITION("FailureTarget", "DeadlineExceeded"), INSTANCE_BOOTING, FAULT_TIMEOUT,
+               REASON_LOST);
+    assert_job(
+        CONDITION("FailureTarget", "DeadlineExceeded") ", " CONDITION("Failed", "DeadlineExceeded"),
+        INSTANCE_FAILED, FAULT_TIMEOUT, REASON_LOST);
+    assert_job(CONDITION("FailureTarget", "BackoffLimitExceeded"), INSTANCE_BOOTING, FAULT_NONE,
+               REASON_NONE);
+    assert_job(CONDITION("SuccessCriteriaMet", "CompletionsReached"), INSTANCE_BOOTING, FAULT_NONE,
+               REASON_NONE);
+    assert_job(CONDITION("SuccessCriteriaMet",
+                         "CompletionsReached") ", " CONDITION("Complete", "CompletionsReached"),
+               INSTANCE_FAILED, FAULT_NONE, REASON_NONE);
+    assert_job(CONDITION("Failed", "PodFailurePolicy"), INSTANCE_FAILED, FAULT_NO_CAPACITY,
+               REASON_PREEMPTED);
+    assert_job(CONDITION("Failed", "BackoffLimitExceeded"), INSTANCE_FAILED, FAULT_UNAVAILABLE,
+               REASON_NONE);
+}
+
+static void assert_worker(struct signs signs, enum instance_state state, enum reason reason,
+                          const char *words)
+{
+    struct verdict out;
+
+    judge_worker(&signs, &out);
+    assert_int_equal(out.state, state);
+    assert_int_equal(out.reason, reason);
+    assert_string_equal(out.words, words);
+}
+
+/* Up to 1.26 a deleted pod is gone at once; later ones are seen to end, and their Job fails as soon as
+ * they are told to go. */
+static void a_deleted_pod_is_preempted_in_every_version(void **state)
+{
+    struct verdict runs = { .state = INSTANCE_ACTIVE };
+    struct verdict ended = { .state = INSTANCE_FAILED, .words = "its agent has ended" };
+    struct verdict job = { .state = INSTANCE_BOOTING };
+    struct verdict over = { .state = INSTANCE_FAILED, .fault = FAULT_UNAVAILABLE, .words = "over" };
+    struct verdict old = { .state = INSTANCE_BOOTING, .reason = REASON_LOST, .words = "too old" };
+    struct verdict drained = { .state = INSTANCE_ACTIVE,
+                               .reason = REASON_PREEMPTED,
+                               .words = "drained" };
+
+    (void)state;
+    assert_worker(
+        (struct signs){
+            .job = &over, .pod = &runs, .last = &runs, .pod_leaves = true, .pod_taken = true },
+        INSTANCE_ACTIVE, REASON_NONE, "");
+    assert_worker(
+        (struct signs){
+            .job = &over, .pod = &ended, .last = &ended, .pod_leaves = true, .pod_taken = true },
+        INSTANCE_FAILED, REASON_PREEMPTED, "its pod was deleted");
+    assert_worker((struct signs){ .job = &job, .last = &runs, .pod_taken = true }, INSTANCE_FAILED,
+                  REASON_PREEMPTED, "its pod was deleted");
+    assert_worker((struct signs){ .job = &over, .last = &drained, .pod_taken = true },
+                  INSTANCE_FAILED, REASON_PREEMPTED, "drained");
+    /* The Job's own deadline deletes its pod too. */
+    assert_worker((struct signs){ .job = &old, .last = &runs, .pod_taken = true }, INSTANCE_FAILED,
+                  REASON_LOST, "too old");
+    assert_worker(
+        (struct signs){
+            .job = &old, .pod = &ended, .last = &ended, .pod_leaves = true, .pod_taken = true },
+        INSTANCE_FAILED, REASON_LOST, "too old");
+    /* One that ended by itself, and is removed later. */
+    assert_worker((struct signs){ .job = &over, .pod = &ended, .last = &ended, .pod_leaves = true },
+                  INSTANCE_FAILED, REASON_NONE, "its agent has ended");
+    assert_worker((struct signs){ .job = &over }, INSTANCE_FAILED, REASON_NONE, "over");
 }
 
 static void quantities_are_read(void **state)
@@ -376,6 +489,91 @@ static void a_pod_meets_the_restricted_standard(void **state)
     assert_int_equal(json_array_size(json_object_get(one, "command")), 7);
 }
 
+static struct kube_version version_of(const char *answer)
+{
+    own_json json_t *parsed = parse(answer);
+    struct kube_version version;
+
+    kube_version_read(parsed, &version);
+    return version;
+}
+
+static void assert_version(const char *answer, int minor, const char *words)
+{
+    struct kube_version version = version_of(answer);
+
+    assert_int_equal(version.minor, minor);
+    assert_string_equal(version.words, words);
+}
+
+static void versions_are_read(void **state)
+{
+    (void)state;
+    assert_version("{\"major\": \"1\", \"minor\": \"20\", \"gitVersion\": \"v1.20.2\"}", 20,
+                   "v1.20.2");
+    assert_version("{\"major\": \"1\", \"minor\": \"29+\", \"gitVersion\": \"v1.29.1-gke.15\"}", 29,
+                   "v1.29.1-gke.15");
+    assert_version("{\"major\": \"1\", \"minor\": \"36\"}", 36, "v1.36");
+    assert_version("{\"major\": \"2\", \"minor\": \"0\"}", 999, "v2.0");
+    assert_version("{\"major\": \"1\", \"minor\": \"36\", \"gitVersion\": \"v1\\u00e9\"}", 36,
+                   "v1");
+    assert_version("{\"major\": 1, \"minor\": 36}", 0, "");
+    assert_version("{\"major\": \"1\", \"minor\": \"99999999999\"}", 0, "");
+    assert_version("{\"major\": \"1\", \"minor\": \"-1\"}", 0, "");
+    assert_version("[]", 0, "");
+}
+
+/* The spec of a Job, as a server of that version is given it. */
+static json_t *job_for(struct kube_version version)
+{
+    struct site_conf conf = { .boot_deadline_ms = 60000 };
+    struct kubernetes kube = { .conf = &conf, .namespace = "n", .version = version };
+    struct kube_shape shape = { .shape = { .cpus = 2, .memory = 1 << 30 } };
+    struct order order = order_for("python:3.12");
+    struct podspec spec = { .kube = &kube, .order = &order, .shape = &shape };
+    own_json json_t *job = podspec_job(&spec);
+
+    return json_incref(json_object_get(job, "spec"));
+}
+
+static void a_job_has_what_its_server_has(void **state)
+{
+    static const int without[] = { 0, 20, 26, 28 }, with[] = { 29, 32, 36, 999 };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(without); i++) {
+        own_json json_t *job = job_for((struct kube_version){ .minor = without[i] });
+
+        assert_null(json_object_get(job, "podFailurePolicy"));
+        assert_null(json_object_get(job, "podReplacementPolicy"));
+    }
+    for (size_t i = 0; i < array_len(with); i++) {
+        own_json json_t *job = job_for((struct kube_version){ .minor = with[i] });
+        own_json json_t *rule = parse("{\"action\": \"FailJob\", \"onPodConditions\": [{\"type\": "
+                                      "\"DisruptionTarget\", \"status\": \"True\"}]}");
+        const json_t *rules = kube_at(job, "podFailurePolicy", "rules", NULL);
+
+        assert_int_equal(json_array_size(rules), 1);
+        assert_true(json_equal(json_array_get(rules, 0), rule));
+        assert_string_equal(kube_text(job, "podReplacementPolicy"), "Failed");
+    }
+}
+
+static void people_are_told_what_is_used(void **state)
+{
+    struct kube_version old = { .minor = 20, .words = "v1.20.2" }, not_told = { .minor = 0 };
+    struct kube_version strict = { .minor = 27, .words = "v1.27.0" }, new = { .minor = 32 };
+    own_json json_t *of_old = kube_version_json(&old), *of_strict = kube_version_json(&strict);
+    own_json json_t *of_new = kube_version_json(&new), *of_none = kube_version_json(&not_told);
+
+    (void)state;
+    assert_string_equal(kube_text(of_old, "server"), "v1.20.2");
+    assert_int_equal(json_array_size(json_object_get(of_old, "uses")), 0);
+    assert_int_equal(json_array_size(json_object_get(of_strict, "uses")), 1);
+    assert_int_equal(json_array_size(json_object_get(of_new, "uses")), KUBE_FEATURES);
+    assert_non_null(kube_text(of_none, "server"));
+}
+
 static void an_image_may_bring_the_agent(void **state)
 {
     struct site_conf conf = { .boot_deadline_ms = 60000 };
@@ -425,8 +623,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pods_are_judged_by_whose_fault_it_is),
+        cmocka_unit_test(a_pod_that_the_cluster_takes_is_preempted),
         cmocka_unit_test(a_pod_may_wait),
         cmocka_unit_test(jobs_and_events_are_judged),
+        cmocka_unit_test(a_job_that_will_fail_has_not_failed),
+        cmocka_unit_test(a_deleted_pod_is_preempted_in_every_version),
         cmocka_unit_test(quantities_are_read),
         cmocka_unit_test(a_pod_asks_for_the_sum_of_its_containers),
         cmocka_unit_test(idle_nodes_are_found_with_their_servers),
@@ -435,6 +636,9 @@ int main(void)
         cmocka_unit_test(rules_that_are_too_wide_are_found),
         cmocka_unit_test(open_dashboards_are_found),
         cmocka_unit_test(a_pod_meets_the_restricted_standard),
+        cmocka_unit_test(versions_are_read),
+        cmocka_unit_test(a_job_has_what_its_server_has),
+        cmocka_unit_test(people_are_told_what_is_used),
         cmocka_unit_test(an_image_may_bring_the_agent),
         cmocka_unit_test(the_secret_is_the_jobs_own),
     };

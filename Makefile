@@ -40,9 +40,10 @@ SITES  := site program local tunnel_end tunnels remote ssh slurm/text slurm/home
           openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor \
           openstack/userdata openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things \
           openstack/calls openstack/placement openstack/worker openstack/many openstack/reach openstack/driver \
-          heat/hot heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/api magnum/driver cluster cluster_size \
+          heat/hot heat/answer heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/answer \
+          magnum/api magnum/driver cluster cluster_seen cluster_size \
           kubernetes/kubeconfig kubernetes/login kubernetes/object kubernetes/client kubernetes/judge \
-          kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/idle kubernetes/audit \
+          kubernetes/watch kubernetes/podspec kubernetes/agent kubernetes/capacity kubernetes/node kubernetes/audit \
           kubernetes/version kubernetes/driver
 CRON   := civil zone tzif tzrule line expr plan coming run agenda timer
 NOTIFY := message notify
@@ -245,7 +246,7 @@ bench: all $(BENCH_BIN)
 	@BUILD=$(B) tests/bench/run $(BENCH)
 
 # libFuzzer comes with clang alone, so these have objects of their own.
-FUZZ       := job yaml site script cron tzif http_body agent_message ssh slurm kubeconfig openstack
+FUZZ       := job yaml site script cron tzif http_body agent_message ssh slurm kubeconfig openstack cluster
 FUZZ_CC    ?= clang
 FUZZ_FLAGS := -std=c11 -g -O1 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_OBJ   := $(patsubst %,$(O)/fuzz/obj/broker/base/%.o,$(BASE)) \
@@ -275,6 +276,10 @@ $(O)/fuzz/fuzz_kubeconfig: $(O)/fuzz/obj/tests/fuzz/fuzz_kubeconfig.o $(FUZZ_KUB
 FUZZ_AGENT := $(patsubst %,$(O)/fuzz/obj/worker-agent/%.o,answer attempt boot cgroup digest http inbox joblog loop nonss resolve tls transport url)
 $(O)/fuzz/fuzz_agent: $(O)/fuzz/obj/tests/fuzz/fuzz_agent.o $(FUZZ_AGENT) $(O)/fuzz/libfuzzed.a
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -pthread -o $@ $^ $(LIBS_AGENT)
+
+FUZZ_CLUSTER := $(patsubst %,$(O)/fuzz/obj/broker/sites/%.o,cluster_seen magnum/answer heat/answer kubernetes/node kubernetes/object)
+$(O)/fuzz/fuzz_cluster: $(O)/fuzz/obj/tests/fuzz/fuzz_cluster.o $(FUZZ_CLUSTER) $(O)/fuzz/libfuzzed.a
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -pthread -o $@ $^ -lyaml -ljansson -lcrypto -lm
 
 # FUZZ_SECONDS=N each, FUZZ="job yaml" only these
 fuzz: $(FUZZ_BIN)

@@ -38,6 +38,10 @@ void stacks_free(struct stacks *stacks);
 /* What Heat's words for a stack's state mean to us. */
 enum instance_state stack_state(const char *status);
 
+/* A page of a list of stacks; `name`: that one; NULL: all.  Where the next one begins, or NULL: none
+ * follows a page of less than `page`. */
+const char *stacks_read(const json_t *list, const char *name, size_t page, struct stacks *out);
+
 /* Stacks with the broker's tag for that use; `name`: that one; NULL: all. */
 int stacks_list(struct openstack *os, enum stack_use use, const char *name, int64_t deadline,
                 struct stacks *out, struct err *err);

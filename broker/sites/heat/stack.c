@@ -8,63 +8,11 @@
 #define TIMEOUT_MINUTES 60 /* Heat gives a stack up by itself after that */
 #define LIST_PAGE       200
 
-void stacks_free(struct stacks *stacks)
-{
-    for (size_t i = 0; i < stacks->count; i++) {
-        free(stacks->list[i].id);
-        free(stacks->list[i].name);
-        free(stacks->list[i].status);
-        free(stacks->list[i].detail);
-    }
-    free(stacks->list);
-    memset(stacks, 0, sizeof *stacks);
-}
-
-enum instance_state stack_state(const char *status)
-{
-    const char *end = status ? strrchr(status, '_') : NULL;
-
-    if (!end)
-        return INSTANCE_ACTIVE;
-    /* A removal that failed is begun anew: what is left of it still counts. */
-    if (strcmp(end, "_FAILED") == 0)
-        return INSTANCE_FAILED;
-    if (strncmp(status, "DELETE_", 7) == 0)
-        return INSTANCE_GONE;
-    if (strncmp(status, "CREATE_", 7) == 0 && strcmp(status, "CREATE_COMPLETE") != 0)
-        return INSTANCE_BOOTING;
-    return INSTANCE_ACTIVE; /* also while somebody updates or checks it */
-}
-
 /* A project has one tag for each broker that uses it, and another for that broker's clusters: who
  * lists workers must not meet those. */
 static void put_tag(struct buf *out, const struct openstack *os, enum stack_use use)
 {
     buf_printf(out, "%s-%s", use == STACK_CLUSTER ? "spillway-cluster" : "spillway", os->broker);
-}
-
-/* `wanted`: only the one of that name.  Heat takes a tag or a name, and fails when asked for both
- * (Zed: 500), so names are told apart here. */
-static void stack_add(struct stacks *out, const json_t *from, const char *wanted)
-{
-    const char *id = os_text(from, "id"), *name = os_text(from, "stack_name");
-    const char *status = os_text(from, "stack_status");
-    const char *words = os_text(from, "stack_status_reason");
-    struct stack *stack;
-
-    if (!id || !name || !status || (wanted && strcmp(name, wanted) != 0))
-        return;
-    out->list = xrealloc(out->list, (out->count + 1) * sizeof *out->list);
-    stack = &out->list[out->count++];
-    *stack = (struct stack){ .id = xstrdup(id),
-                             .name = xstrdup(name),
-                             .status = xstrdup(status),
-                             .state = stack_state(status),
-                             .created_ms = os_time(json_object_get(from, "creation_time")) };
-    if (stack->state != INSTANCE_FAILED)
-        return;
-    stack->detail = xasprintf("%s: %.400s", status, words ? words : "no word on why");
-    stack->fault = os_server_fault(stack->detail);
 }
 
 int stacks_list(struct openstack *os, enum stack_use use, const char *name, int64_t deadline,
@@ -75,9 +23,7 @@ int stacks_list(struct openstack *os, enum stack_use use, const char *name, int6
     for (int page = 0; page < PAGES_MOST; page++) {
         own_buf struct buf path = BUF_INIT(4096);
         own_os_call struct os_call call = { .service = OS_ORCHESTRATION, .method = "GET" };
-        const json_t *list, *each;
         const char *marker;
-        size_t i;
 
         buf_printf(&path, "/stacks?limit=%d&tags=", LIST_PAGE);
         put_tag(&path, os, use);
@@ -88,13 +34,8 @@ int stacks_list(struct openstack *os, enum stack_use use, const char *name, int6
         call.path = buf_text(&path);
         if (session_call(os->session, &call, deadline, err) < 0)
             return -1;
-        list = json_object_get(call.answer, "stacks");
-        json_array_foreach(list, i, each)
-        {
-            stack_add(out, each, name);
-        }
-        marker = os_text(json_array_get(list, json_array_size(list) - 1), "id");
-        if (json_array_size(list) < LIST_PAGE || !marker)
+        marker = stacks_read(json_object_get(call.answer, "stacks"), name, LIST_PAGE, out);
+        if (!marker)
             return 0;
         free(last);
         last = xstrdup(marker);
@@ -204,23 +145,6 @@ int stack_output(struct openstack *os, const struct stack *stack, const char *ou
     if (value && !json_is_null(value))
         *out = json_incref(value);
     return 0;
-}
-
-json_t *stack_members_of(const json_t *resources)
-{
-    json_t *ids = json_object();
-    const json_t *each;
-    size_t i;
-
-    json_array_foreach(resources, i, each)
-    {
-        const char *type = os_text(each, "resource_type"), *id;
-
-        id = os_text(each, "physical_resource_id");
-        if (type && id && strcmp(type, "OS::Nova::Server") == 0 && os_text(each, "parent_resource"))
-            json_object_set_new(ids, id, json_true());
-    }
-    return ids;
 }
 
 int stack_members(struct openstack *os, const struct stack *stack, int64_t deadline, json_t **out,

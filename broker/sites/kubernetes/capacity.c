@@ -243,67 +243,6 @@ struct survey {
     } * list;
 };
 
-static bool selects(const json_t *selector, const json_t *labels)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)(uintptr_t)selector, key, value)
-    {
-        const char *has = json_string_value(json_object_get(labels, key));
-
-        if (!has || strcmp(has, json_string_value(value)) != 0)
-            return false;
-    }
-    return true;
-}
-
-static bool tolerated(const json_t *tolerations, const json_t *taint)
-{
-    const char *key = kube_text(taint, "key"), *effect = kube_text(taint, "effect");
-    const char *value = json_string_value(json_object_get(taint, "value"));
-    const json_t *each;
-    size_t i;
-
-    if (effect && strcmp(effect, "PreferNoSchedule") == 0)
-        return true;
-    json_array_foreach(tolerations, i, each)
-    {
-        const char *op = kube_text(each, "operator"), *k = kube_text(each, "key");
-        const char *v = json_string_value(json_object_get(each, "value"));
-        const char *e = kube_text(each, "effect");
-
-        if ((e && (!effect || strcmp(e, effect) != 0)) || (k && (!key || strcmp(k, key) != 0)))
-            continue;
-        if ((op && strcmp(op, "Exists") == 0) || (k && strcmp(v ? v : "", value ? value : "") == 0))
-            return true;
-    }
-    return false;
-}
-
-bool capacity_usable(const struct kubernetes *kube, const json_t *node)
-{
-    const json_t *each;
-    size_t i;
-
-    if (json_is_true(kube_at(node, "spec", "unschedulable", NULL)) ||
-        !selects(kube->node_selector, kube_at(node, "metadata", "labels", NULL)))
-        return false;
-    json_array_foreach(kube_at(node, "spec", "taints", NULL), i, each)
-    {
-        if (!tolerated(kube->tolerations, each))
-            return false;
-    }
-    json_array_foreach(kube_at(node, "status", "conditions", NULL), i, each)
-    {
-        const char *type = kube_text(each, "type"), *status = kube_text(each, "status");
-
-        if (type && status && strcmp(type, "Ready") == 0)
-            return strcmp(status, "True") == 0;
-    }
-    return false;
-}
-
 static void add_value(struct gpu_kind *kind, const char *label, const char *value)
 {
     size_t count = 0;
@@ -359,7 +298,7 @@ static void take_node(void *arg, const json_t *node)
     int64_t disk = allocatable(node, "ephemeral-storage");
     struct node *one;
 
-    if (!name || milli <= 0 || !capacity_usable(survey->kube, node))
+    if (!name || milli <= 0 || !node_usable(survey->kube, node))
         return;
     survey->list = xrealloc(survey->list, (all->count + 1) * sizeof *survey->list);
     one = &survey->list[all->count++];

@@ -509,6 +509,39 @@ static int inspect(void *self, const char *name, int64_t deadline_mono_ms, enum 
     return 0;
 }
 
+/* ---- nodes without a worker ------------------------------------------------------------------ */
+
+static void take_one(void *arg, const json_t *node)
+{
+    idle_take(arg, node);
+}
+
+static void note_busy(void *arg, const struct tracked *worker)
+{
+    struct idle *idle = arg;
+
+    if (worker->node)
+        json_object_set_new(idle->busy, worker->node, json_true());
+    else
+        idle->unsettled = true;
+}
+
+int kubernetes_idle(void *self, int64_t deadline, struct kube_nodes *out, struct err *err)
+{
+    struct kubernetes *kube = self;
+    own_json json_t *busy = json_object();
+    struct idle idle = { .kube = kube, .busy = busy, .out = out };
+
+    if (!kube->watch)
+        return err_set(err, FAULT_UNAVAILABLE, "the cluster is not followed yet");
+    if (watch_ready(kube->watch, deadline, err) < 0)
+        return -1;
+    watch_each(kube->watch, note_busy, &idle);
+    if (idle.unsettled)
+        return 0;
+    return client_list(kube->client, "/api/v1/nodes", NULL, deadline, take_one, &idle, NULL, err);
+}
+
 /* ---- why it failed --------------------------------------------------------------------------- */
 
 struct events {

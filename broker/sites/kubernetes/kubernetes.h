@@ -126,12 +126,13 @@ int capacity_probe(struct kubernetes *kube, int64_t deadline_mono_ms, struct pro
 void capacity_put_shapes(const struct kubernetes *kube, struct probe *out);
 const struct kube_shape *capacity_shape(const struct kubernetes *kube, const char *name);
 void capacity_fini(struct kubernetes *kube);
-/* Ready, and neither a taint nor the node selector keeps our pods off it. */
-bool capacity_usable(const struct kubernetes *kube, const json_t *node);
 /* "NVIDIA-A100-SXM4-40GB" -> "A100", with 40 GiB in *memory (0: not said); owned by the caller. */
 char *gpu_model_of(const char *label, int64_t *memory);
 
-/* ---- idle.c ---- */
+/* ---- node.c, pure ---- */
+
+/* Ready, and neither a taint nor the node selector keeps our pods off it. */
+bool node_usable(const struct kubernetes *kube, const json_t *node);
 
 struct kube_nodes;
 /* Nodes that are idle, as a list of nodes shows them one by one. */

@@ -7,100 +7,30 @@
 #include "sites/magnum/magnum.h"
 
 #define LIST_PAGE 100
-#define SAME_MOST 16
 
-void magnum_cluster_fini(struct magnum_cluster *cluster)
-{
-    cluster_seen_fini(&cluster->seen);
-    free(cluster->api);
-    json_decref(cluster->workers);
-    cluster->api = NULL;
-    cluster->workers = NULL;
-}
-
-static char *copy_or_null(const char *text)
-{
-    return text ? xstrdup(text) : NULL;
-}
-
-int magnum_read(const json_t *answer, struct magnum_cluster *out, struct err *err)
-{
-    const char *id = os_text(answer, "uuid"), *status = os_text(answer, "status");
-    const char *words = os_text(answer, "status_reason"), *end = status ? strrchr(status, '_') : "";
-    const json_t *nodes = json_object_get(answer, "node_count");
-
-    if (!id || !status)
-        return err_set(err, FAULT_UNAVAILABLE, "Magnum shows a cluster without uuid and status");
-    *out = (struct magnum_cluster){
-        .seen = { .phase = cluster_phase_of(status),
-                  .id = xstrdup(id),
-                  .created_ms = os_time(json_object_get(answer, "created_at")),
-                  .nodes = json_is_integer(nodes) ? json_integer_value(nodes) : -1 },
-        .api = copy_or_null(os_text(answer, "api_address")),
-        .workers = json_incref(json_object_get(answer, "node_addresses")),
-    };
-    if (!end || strcmp(end, "_FAILED") != 0)
-        return 0;
-    out->seen.words = xasprintf("%s: %.400s", status, words ? words : "no word on why");
-    out->seen.fault = os_server_fault(out->seen.words);
-    return 0;
-}
-
-/* All clusters of that name, oldest first, and the oldest as the list shows it. */
-struct same {
-    json_t *oldest;
-    char *ids[SAME_MOST];
-    int64_t created_ms[SAME_MOST];
-    size_t count;
-};
-
-static void same_fini(struct same *same)
-{
-    for (size_t i = 0; i < same->count; i++)
-        free(same->ids[i]);
-    json_decref(same->oldest);
-}
-
-static void same_add(struct same *same, const json_t *cluster, const char *name)
-{
-    const char *id = os_text(cluster, "uuid"), *called = os_text(cluster, "name");
-    int64_t created_ms = os_time(json_object_get(cluster, "created_at"));
-    size_t at;
-
-    if (!id || !called || strcmp(called, name) != 0 || same->count == SAME_MOST)
-        return;
-    for (at = same->count; at > 0 && same->created_ms[at - 1] > created_ms; at--) {
-        same->ids[at] = same->ids[at - 1];
-        same->created_ms[at] = same->created_ms[at - 1];
-    }
-    if (at == 0) {
-        json_decref(same->oldest);
-        same->oldest = json_incref((json_t *)(uintptr_t)cluster);
-    }
-    same->ids[at] = xstrdup(id);
-    same->created_ms[at] = created_ms;
-    same->count++;
-}
-
-static int find_same(struct openstack *os, const char *name, int64_t deadline, struct same *out,
-                     struct err *err)
+static int find_same(struct openstack *os, const char *name, int64_t deadline,
+                     struct magnum_same *out, struct err *err)
 {
     own_str char *marker = NULL;
 
     for (int page = 0; page < PAGES_MOST; page++) {
-        own_str char *path = xasprintf("/clusters?limit=%d%s%s", LIST_PAGE,
-                                       marker ? "&marker=" : "", marker ? marker : "");
+        own_buf struct buf path = BUF_INIT(4096);
         own_json json_t *answer = NULL;
         const json_t *list, *each;
         const char *last;
         size_t i;
 
-        if (os_get(os, OS_CONTAINER, path, deadline, &answer, err) < 0)
+        buf_printf(&path, "/clusters?limit=%d", LIST_PAGE);
+        if (marker) {
+            buf_puts(&path, "&marker=");
+            put_url(&path, marker);
+        }
+        if (os_get(os, OS_CONTAINER, buf_text(&path), deadline, &answer, err) < 0)
             return -1;
         list = json_object_get(answer, "clusters");
         json_array_foreach(list, i, each)
         {
-            same_add(out, each, name);
+            magnum_same_add(out, each, name);
         }
         last = os_text(json_array_get(list, json_array_size(list) - 1), "uuid");
         if (json_array_size(list) < LIST_PAGE || !last)
@@ -115,7 +45,7 @@ static int find_same(struct openstack *os, const char *name, int64_t deadline, s
 int magnum_look(struct openstack *os, const char *name, int64_t deadline,
                 struct magnum_cluster *out, struct err *err)
 {
-    own(same_fini) struct same same = { .count = 0 };
+    own_magnum_same struct magnum_same same = { .count = 0 };
     own_str char *path = NULL;
     own_json json_t *answer = NULL;
     struct err why = ERR_INIT;
@@ -177,59 +107,11 @@ int magnum_resize(struct openstack *os, const char *id, int64_t nodes, const jso
     return post(os, path, body, deadline, &call, err);
 }
 
-static bool has_text(const json_t *list, const char *text)
-{
-    const json_t *each;
-    size_t i;
-
-    json_array_foreach(list, i, each)
-    {
-        const char *one = json_string_value(each);
-
-        if (one && text && strcmp(one, text) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_worker(const json_t *workers, const struct kube_node *node)
-{
-    const json_t *each;
-    size_t i;
-
-    json_array_foreach(node->addresses, i, each)
-    {
-        if (has_text(workers, os_text(each, "address")))
-            return true;
-    }
-    return false;
-}
-
-json_t *magnum_pick(const json_t *workers, const struct kube_nodes *idle, int64_t most)
-{
-    json_t *ids = json_array();
-
-    for (size_t i = 0; i < idle->count && (int64_t)json_array_size(ids) < most; i++)
-        if (is_worker(workers, &idle->list[i]) && !has_text(ids, idle->list[i].machine))
-            json_array_append_new(ids, json_string(idle->list[i].machine));
-    return ids;
-}
-
 int magnum_remove(struct openstack *os, const char *id, int64_t deadline, struct err *err)
 {
     own_str char *path = xasprintf("/clusters/%s", id);
 
     return os_delete(os, OS_CONTAINER, path, deadline, err);
-}
-
-static int take_pem(const json_t *answer, const char *id, char **pem, struct err *err)
-{
-    const char *text = os_text(answer, "pem");
-
-    if (!text)
-        return err_set(err, FAULT_UNAVAILABLE, "Magnum gives no certificate for cluster %s", id);
-    *pem = xstrdup(text);
-    return 0;
 }
 
 int magnum_authority(struct openstack *os, const char *id, int64_t deadline, char **pem,
@@ -240,7 +122,7 @@ int magnum_authority(struct openstack *os, const char *id, int64_t deadline, cha
 
     if (os_get(os, OS_CONTAINER, path, deadline, &answer, err) < 0)
         return -1;
-    return take_pem(answer, id, pem, err);
+    return magnum_pem(answer, id, pem, err);
 }
 
 int magnum_sign(struct openstack *os, const char *id, const char *request, int64_t deadline,
@@ -251,5 +133,5 @@ int magnum_sign(struct openstack *os, const char *id, const char *request, int64
 
     if (post(os, "/certificates", body, deadline, &call, err) < 0)
         return -1;
-    return take_pem(call.answer, id, pem, err);
+    return magnum_pem(call.answer, id, pem, err);
 }

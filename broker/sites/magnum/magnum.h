@@ -17,10 +17,30 @@ struct magnum_cluster {
 };
 void magnum_cluster_fini(struct magnum_cluster *cluster);
 
-/* ---- api.c ---- */
+/* ---- answer.c, pure ---- */
 
 /* From an answer; -1: it is none. */
 int magnum_read(const json_t *answer, struct magnum_cluster *out, struct err *err);
+
+#define MAGNUM_SAME_MOST 16
+/* All clusters of one name, oldest first, and the oldest as the list shows it. */
+struct magnum_same {
+    json_t *oldest;
+    char *ids[MAGNUM_SAME_MOST];
+    int64_t created_ms[MAGNUM_SAME_MOST];
+    size_t count;
+};
+void magnum_same_fini(struct magnum_same *same);
+#define own_magnum_same own(magnum_same_fini)
+/* `cluster` as a list shows it; only one of that name is added. */
+void magnum_same_add(struct magnum_same *same, const json_t *cluster, const char *name);
+/* The ids of at most `most` of these nodes, those of which Magnum says that they are its workers. */
+json_t *magnum_pick(const json_t *workers, const struct kube_nodes *idle, int64_t most);
+/* The certificate in an answer about cluster `id`; *pem is the caller's. */
+int magnum_pem(const json_t *answer, const char *id, char **pem, struct err *err);
+
+/* ---- api.c ---- */
+
 /* The cluster of that name, the oldest where there are several, which are removed: a broker that was
  * killed while it made one may have made two.  out->seen.id is NULL: there is none. */
 int magnum_look(struct openstack *os, const char *name, int64_t deadline,
@@ -36,8 +56,6 @@ int magnum_make(struct openstack *os, const struct magnum_wish *wish, int64_t de
 /* `leaving`: the servers that go, by their ids; NULL: whichever. */
 int magnum_resize(struct openstack *os, const char *id, int64_t nodes, const json_t *leaving,
                   int64_t deadline, struct err *err);
-/* The ids of at most `most` of these nodes, those of which Magnum says that they are its workers. */
-json_t *magnum_pick(const json_t *workers, const struct kube_nodes *idle, int64_t most);
 int magnum_remove(struct openstack *os, const char *id, int64_t deadline, struct err *err);
 /* The cluster's authority, and the certificate that it gives for a request: PEM, the caller's. */
 int magnum_authority(struct openstack *os, const char *id, int64_t deadline, char **pem,

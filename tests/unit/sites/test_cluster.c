@@ -592,12 +592,12 @@ static void a_request_names_whose_it_is(void **state)
 static void a_cluster_as_magnum_shows_it(void **state)
 {
     own_json json_t *up = json_loads(
-        "{\"uuid\":\"u1\",\"status\":\"CREATE_COMPLETE\",\"status_reason\":null,\"node_count\":2,"
+        "{\"uuid\":\"c1\",\"status\":\"CREATE_COMPLETE\",\"status_reason\":null,\"node_count\":2,"
         "\"node_addresses\":[\"10.0.0.50\"],\"created_at\":\"2026-11-24T12:37:29+00:00\",\"api_"
         "address\":\"https://10.0.0.49:6443\"}",
         0, NULL);
     own_json json_t *failed = json_loads(
-        "{\"uuid\":\"u1\",\"status\":\"UPDATE_FAILED\",\"status_reason\":\"Quota exceeded\","
+        "{\"uuid\":\"c1\",\"status\":\"UPDATE_FAILED\",\"status_reason\":\"Quota exceeded\","
         "\"node_count\":\"x\",\"api_address\":null}",
         0, NULL);
     own_json json_t *none = json_loads("{\"uuid\":3}", 0, NULL);

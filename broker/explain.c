@@ -229,13 +229,13 @@ static json_t *waiting(struct broker *broker, int64_t job, int64_t index, enum r
 }
 
 /* The task that stands for a whole job: of an array, its first without a row, or its last. */
-static int pick_task(struct broker *broker, struct target *target, struct buf *strings,
-                     struct err *err)
+static int pick_task(struct broker *broker, struct target *target, struct err *err)
 {
+    own_buf struct buf strings = BUF_INIT(0);
     struct job_detail detail;
     struct index_set set = { .count = 0 };
     int64_t position;
-    int rc = store_job(broker->store, target->job, &detail, strings, err);
+    int rc = store_job(broker->store, target->job, &detail, &strings, err);
 
     if (rc != 0 || target->index >= 0)
         return rc;
@@ -253,7 +253,7 @@ int broker_explain(struct broker *broker, struct target target, json_t **out, st
     own_buf struct buf strings = BUF_INIT(0);
     struct task_row task = { .state = TASK_PENDING };
     enum reason reason;
-    int rc = pick_task(broker, &target, &strings, err);
+    int rc = pick_task(broker, &target, err);
 
     if (rc == 0)
         rc = store_task(broker->store, target, &task, &strings, err);

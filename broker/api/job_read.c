@@ -153,7 +153,7 @@ static int put_description(struct request *request, const struct job_detail *det
 
 int job_show(struct request *request, struct err *err)
 {
-    own_buf struct buf strings = BUF_INIT(STRINGS_MOST);
+    own_buf struct buf strings = BUF_INIT(STRINGS_MOST), of_task = BUF_INIT(STRINGS_MOST);
     struct target target;
     struct job_detail detail;
     struct task_row task;
@@ -170,7 +170,7 @@ int job_show(struct request *request, struct err *err)
         job_put(&request->reply.body, &detail);
         return put_description(request, &detail, err);
     }
-    rc = store_task(request->api->store, target, &task, &strings, err);
+    rc = store_task(request->api->store, target, &task, &of_task, err);
     if (rc < 0)
         return -1;
     if (rc > 0)

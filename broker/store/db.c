@@ -4,6 +4,7 @@
  *
  * A reader has a connection to itself while it reads, so its callbacks may read again: they get
  * another.  The pool never makes anybody wait; what exceeds POOL_IDLE is closed on return. */
+#include <assert.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -251,6 +252,8 @@ void reader_put(struct store *store, struct conn *db)
 
 void keep(struct keeper *keeper, const char **slot)
 {
+    /* Growing would leave what an earlier row keeps in the same buffer dangling. */
+    assert(keeper->count || keeper->strings->length == 0);
     if (!*slot)
         return;
     keeper->slots[keeper->count] = slot;

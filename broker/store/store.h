@@ -322,7 +322,8 @@ struct job_detail {
     int64_t counts[TASK_STATE_COUNT];
     struct task_row task; /* of a plain job */
 };
-/* 1: no such job.  Strings are put in `strings`, which must outlive *out. */
+/* 1: no such job.  Strings are put in `strings`, which is empty before and must outlive *out: as with
+ * all that follow, it serves one row. */
 int store_job(struct store *store, int64_t id, struct job_detail *out, struct buf *strings,
               struct err *err);
 /* One task, with or without a row.  1: no such task. */

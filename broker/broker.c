@@ -11,11 +11,13 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "internal.h"
+#include "net/http.h"
 #include "store/bursts.h"
 #include "store/notices.h"
 
-#define CARE_MS  5000
-#define PRUNE_MS 600000
+#define CARE_MS      5000
+#define PRUNE_MS     600000
+#define SITES_END_MS 2000 /* of calls to sites, once the broker ends */
 
 static void changed(void *arg)
 {
@@ -137,8 +139,10 @@ static int sites_start(struct broker *broker, struct err *err)
     return 0;
 }
 
+/* A site that does not answer holds nobody up: what is under way has a moment to end. */
 static void sites_stop(struct broker *broker)
 {
+    http_end_by(clock_mono_ms() + SITES_END_MS);
     for (size_t i = 0; i < broker->site_count; i++) {
         reconcile_stop(broker->reconciles[i]);
         broker->reconciles[i] = NULL;
@@ -158,6 +162,7 @@ static void sites_close(struct broker *broker)
     broker->reconciles = NULL;
     broker->broken = NULL;
     broker->site_count = broker->broken_count = 0;
+    http_end_by(0);
 }
 
 /* ---- care

@@ -3,6 +3,7 @@
 #include "net/http.h"
 
 #include <curl/curl.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,6 +16,10 @@
 #define IDLE_S           60L /* connections that were idle for longer are not used again */
 #define RETRY_MOST_MS    600000
 #define ANSWER_MOST      ((size_t)16 << 20)
+#define SLICE_MS         200 /* a wait looks this often whether the end has come */
+
+/* http_end_by(): libcurl's wake-up needs to know whom to wake, and this is one for all. */
+static atomic_llong end_mono_ms;
 
 struct http_pool {
     CURLM *multi;
@@ -104,6 +109,37 @@ static int64_t wait_of(struct http_pool *pool, int64_t now)
     return 0;
 }
 
+void http_end_by(int64_t mono_ms)
+{
+    atomic_store(&end_mono_ms, mono_ms);
+}
+
+static bool has_ended(void)
+{
+    int64_t end = atomic_load(&end_mono_ms);
+
+    return end && clock_mono_ms() >= end;
+}
+
+static int no_time(const char *url, struct err *err)
+{
+    return err_set(err, FAULT_UNAVAILABLE,
+                   "%s: not waited for: the broker ends, or reads its "
+                   "configuration anew",
+                   url);
+}
+
+bool http_pause(int64_t ms, int64_t deadline_mono_ms)
+{
+    int64_t until = clock_mono_ms() + ms;
+
+    if (until >= deadline_mono_ms)
+        return false;
+    for (int64_t left = ms; left > 0 && !has_ended(); left = until - clock_mono_ms())
+        clock_sleep_ms(left < SLICE_MS ? left : SLICE_MS);
+    return !has_ended();
+}
+
 static int pace(struct http_pool *pool, int64_t deadline_mono_ms, struct err *err)
 {
     for (;;) {
@@ -116,7 +152,8 @@ static int pace(struct http_pool *pool, int64_t deadline_mono_ms, struct err *er
                            "the site asked for a pause, or calls_per_second is used up; "
                            "%lld s to go",
                            (long long)(wait + 999) / 1000);
-        clock_sleep_ms(wait);
+        if (!http_pause(wait, INT64_MAX))
+            return err_set(err, FAULT_UNAVAILABLE, "the broker ends");
     }
 }
 
@@ -156,6 +193,8 @@ static int flight_begin(struct http_pool *pool, struct flight *flight, int64_t d
     int64_t left;
     CURL *curl;
 
+    if (has_ended())
+        return no_time(request->url, flight->err);
     if (pace(pool, deadline_mono_ms, flight->err) < 0)
         return -1;
     left = deadline_mono_ms - clock_mono_ms();
@@ -276,11 +315,16 @@ void http_calls(struct http_pool *pool, const struct http_request *requests, siz
         if (curl_multi_perform(pool->multi, &running) != CURLM_OK)
             break;
         take_ended(pool);
+        if (running && has_ended())
+            break;
         if (running)
-            curl_multi_poll(pool->multi, NULL, 0, 1000, NULL);
+            curl_multi_poll(pool->multi, NULL, 0, SLICE_MS, NULL);
     } while (running);
     for (size_t i = 0; i < count; i++) {
-        if (!flights[i].done)
+        if (!flights[i].done && running && has_ended()) {
+            answers[i].maybe_done = was_sent(flights[i].curl, CURLE_OPERATION_TIMEDOUT);
+            no_time(requests[i].url, &errs[i]);
+        } else if (!flights[i].done)
             err_set(&errs[i], FAULT_INTERNAL, "%s: libcurl lost the call", requests[i].url);
         flight_free(pool, &flights[i]);
     }

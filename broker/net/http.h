@@ -62,6 +62,11 @@ int http_call(struct http_pool *pool, const struct http_request *request, int64_
 /* Many at once, each with its own outcome in errs[i] (FAULT_NONE: it was answered). */
 void http_calls(struct http_pool *pool, const struct http_request *requests, size_t count,
                 int64_t deadline_mono_ms, struct http_answer *answers, struct err *errs);
+/* Whatever is under way in this process ends by then, with FAULT_UNAVAILABLE, and nothing new begins
+ * after it; 0: no longer so.  Any thread. */
+void http_end_by(int64_t mono_ms);
+/* A pause before another try.  False: it would be too late then, or is. */
+bool http_pause(int64_t ms, int64_t deadline_mono_ms);
 /* Requests sent since the pool was made. */
 int64_t http_sent(const struct http_pool *pool);
 

@@ -192,9 +192,8 @@ int client_call(struct client *client, struct call *call, int64_t deadline_mono_
             renewed = true;
             continue;
         }
-        if (!may_repeat(call, &why) || clock_mono_ms() + pause >= deadline_mono_ms)
+        if (!may_repeat(call, &why) || !http_pause(pause, deadline_mono_ms))
             break;
-        clock_sleep_ms(pause);
         pause *= 2;
     }
     if (rc < 0 && err)

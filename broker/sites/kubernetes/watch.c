@@ -441,6 +441,7 @@ static void note_cut(struct kind *kind, const struct err *why)
     if (kind->pause_ms > PAUSE_MOST_MS)
         kind->pause_ms = PAUSE_MOST_MS;
     kind->retry_mono_ms = now + kind->pause_ms;
+    pthread_cond_broadcast(&watch->changed);
     pthread_mutex_unlock(&watch->lock);
     log_debug("site %s: %s", watch->site, why->text);
 }

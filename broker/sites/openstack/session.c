@@ -534,12 +534,7 @@ static bool any(const bool *open, size_t count)
 /* False: that would be too late. */
 static bool rest(int round, int64_t deadline_mono_ms)
 {
-    int64_t pause = pause_ms(round);
-
-    if (clock_mono_ms() + pause >= deadline_mono_ms)
-        return false;
-    clock_sleep_ms(pause);
-    return true;
+    return http_pause(pause_ms(round), deadline_mono_ms);
 }
 
 void session_calls(struct session *session, struct os_call *calls, size_t count,

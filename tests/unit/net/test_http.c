@@ -190,6 +190,41 @@ static void calls_are_paced(void **state)
     http_pool_free(pool);
 }
 
+static void *end_soon(void *arg)
+{
+    (void)arg;
+    clock_sleep_ms(50);
+    http_end_by(clock_mono_ms());
+    return NULL;
+}
+
+/* Its own deadline would be a timeout, a minute from now. */
+static void what_is_under_way_ends_with_the_broker(void **state)
+{
+    struct loopback *server = *state;
+    struct http_pool *pool = pool_of(0, 0);
+    own_http_answer struct http_answer out = { .status = 0 }, late = { .status = 0 };
+    own_http_answer struct http_answer again = { .status = 0 };
+    struct err err = ERR_INIT;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, end_soon, NULL), 0);
+    assert_int_equal(ask(pool, server, "/never", 60000, &out, &err), -1);
+    assert_int_equal(err.fault, FAULT_UNAVAILABLE);
+    assert_true(out.maybe_done);
+    pthread_join(thread, NULL);
+    assert_false(http_pause(60000, INT64_MAX));
+    assert_int_equal(ask(pool, server, "/x", 60000, &late, &err), -1);
+    assert_int_equal(err.fault, FAULT_UNAVAILABLE);
+    assert_false(late.maybe_done);
+    assert_int_equal(http_sent(pool), 1);
+    http_end_by(0);
+    assert_int_equal(ask(pool, server, "/x", 60000, &again, &err), 0);
+    assert_true(http_pause(1, INT64_MAX));
+    assert_false(http_pause(1000, clock_mono_ms() + 500));
+    http_pool_free(pool);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -200,6 +235,7 @@ int main(void)
         TEST(nobody_there_means_not_done),
         TEST(retry_after_is_obeyed),
         TEST(calls_are_paced),
+        TEST(what_is_under_way_ends_with_the_broker),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

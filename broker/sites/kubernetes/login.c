@@ -214,7 +214,8 @@ static int run_program(struct login *login, int64_t deadline_mono_ms, struct err
     env[extra] = info;
     rc = command_run(argv, env, deadline_mono_ms < most ? deadline_mono_ms : most, &out, &errors,
                      err);
-    if (rc < 0 && err && err->fault == FAULT_NOT_FOUND && exec->hint)
+    if (rc < 0 && err && exec->hint &&
+        (err->fault == FAULT_NOT_FOUND || strstr(err->text, "ended with status 127")))
         err_set(err, FAULT_AUTH, "%s is not installed; %.400s", exec->command, exec->hint);
     if (rc == 0) {
         forget_program(login);

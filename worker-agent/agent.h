@@ -93,7 +93,6 @@ void run_kill_all(struct agent *agent);
 /* ---- stage.c, upload.c ----------------------------------------------------------------------- */
 
 struct stage_cache *stage_open(struct agent *agent, struct err *err);
-void stage_close(struct stage_cache *cache);
 /* Calls lease_staged() some time later. */
 void stage_start(struct attempt *a);
 void stage_stop(struct attempt *a); /* it will not call */

@@ -474,25 +474,16 @@ int64_t blob_size(const struct blob_wait *wait)
 
 struct blobs *blobs_open(struct agent *agent, struct err *err)
 {
-    struct blobs *blobs = xcalloc(1, sizeof *blobs);
+    own_str char *dir = xasprintf("%s/cache", agent->boot.dir);
+    struct blobs *blobs;
 
+    if (io_remove_tree(dir, err) < 0 || io_mkdirs(dir, 0700, err) < 0)
+        return NULL;
+    blobs = xcalloc(1, sizeof *blobs);
     blobs->agent = agent;
-    blobs->dir = xasprintf("%s/cache", agent->boot.dir);
+    blobs->dir = take_ptr(dir);
     blobs->by_key = (struct map)MAP_INIT_STR;
     blobs->bytes_most = agent->facts.disk / 4;
     list_init(&blobs->ready);
-    if (io_remove_tree(blobs->dir, err) < 0 || io_mkdirs(blobs->dir, 0700, err) < 0) {
-        blobs_close(blobs);
-        return NULL;
-    }
     return blobs;
-}
-
-void blobs_close(struct blobs *blobs)
-{
-    if (!blobs)
-        return;
-    map_fini(&blobs->by_key);
-    free(blobs->dir);
-    free(blobs);
 }

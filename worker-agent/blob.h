@@ -27,7 +27,6 @@ struct blob_wait {
 };
 
 struct blobs *blobs_open(struct agent *agent, struct err *err);
-void blobs_close(struct blobs *blobs);
 /* `ready` comes later, never from within. */
 void blob_want(struct blobs *blobs, const struct source *source, struct blob_wait *wait);
 /* No longer wanted, or no longer needed. */

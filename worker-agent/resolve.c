@@ -277,21 +277,3 @@ struct resolver *resolver_new(struct loop *loop)
     list_init(&resolver->waiting);
     return resolver;
 }
-
-void resolver_free(struct resolver *resolver)
-{
-    if (!resolver)
-        return;
-    if (resolver->is_open)
-        ares_destroy(resolver->channel);
-    timer_clear(resolver->loop, &resolver->timer);
-    later_drop(&resolver->start);
-    list_each_safe(at, &resolver->waiting)
-    {
-        struct lookup *lookup = list_item(at, struct lookup, node);
-
-        free(lookup->host);
-        free(lookup);
-    }
-    free(resolver);
-}

@@ -26,7 +26,6 @@ typedef void resolve_done(void *arg, const struct address *list, size_t count,
                           const struct err *err);
 
 struct resolver *resolver_new(struct loop *loop);
-void resolver_free(struct resolver *resolver);
 /* `done` comes later, never from within; NULL when it already failed. */
 struct lookup *resolve_start(struct resolver *resolver, const char *host, int port,
                              resolve_done *done, void *arg, struct err *err);

@@ -67,16 +67,6 @@ struct roster *roster_open(const char *dir, struct err *err)
     return roster;
 }
 
-void roster_close(struct roster *roster)
-{
-    if (!roster)
-        return;
-    munmap(roster->image, sizeof *roster->image);
-    close(roster->fd);
-    free(roster->free_rows);
-    free(roster);
-}
-
 size_t roster_add(struct roster *roster, int64_t attempt)
 {
     size_t row = ROSTER_ROWS;

@@ -19,7 +19,6 @@ struct roster_row {
 };
 
 struct roster *roster_open(const char *dir, struct err *err);
-void roster_close(struct roster *roster);
 /* A row's number; when the file is full, a number that the other calls ignore. */
 size_t roster_add(struct roster *roster, int64_t attempt);
 void roster_set_pid(struct roster *roster, size_t row, pid_t pid);

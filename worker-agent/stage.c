@@ -316,9 +316,3 @@ struct stage_cache *stage_open(struct agent *agent, struct err *err)
     free(cache);
     return NULL;
 }
-
-void stage_close(struct stage_cache *cache)
-{
-    blobs_close(cache->blobs);
-    free(cache);
-}

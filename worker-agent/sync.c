@@ -577,19 +577,3 @@ void sync_start(struct sync *sync)
     if (!sync->agent->boot.session)
         send_join(sync);
 }
-
-void sync_free(struct sync *sync)
-{
-    if (!sync)
-        return;
-    http_free(sync->http);
-    http_request_fini(&sync->join.request);
-    http_request_fini(&sync->poll.request);
-    http_request_fini(&sync->report.request);
-    timer_clear(sync->agent->loop, &sync->retry);
-    timer_clear(sync->agent->loop, &sync->gather);
-    timer_clear(sync->agent->loop, &sync->resend);
-    timer_clear(sync->agent->loop, &sync->orphan);
-    inbox_fini(&sync->inbox);
-    free(sync);
-}

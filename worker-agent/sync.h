@@ -12,7 +12,6 @@
 struct sync;
 
 struct sync *sync_new(struct agent *agent);
-void sync_free(struct sync *sync);
 /* Join, or go on with the session in the boot payload. */
 void sync_start(struct sync *sync);
 /* `a` has something to say (its say_* and report). */

@@ -360,15 +360,18 @@ static int look(struct cluster *cluster, int64_t deadline, struct err *err)
         leave(cluster);
         cluster->first_mono_ms = clock_mono_ms();
         cluster->reached = was_reached(cluster);
-        cluster->size.nodes = 0;
+        cluster->size.nodes = cluster->size.asked_mono_ms = 0;
         cluster->given_up[0] = cluster->why[0] = '\0';
     }
     if (cluster->seen.id)
         cluster->made_mono_ms = 0;
-    if (cluster->seen.phase == CLUSTER_UP && cluster->seen.nodes >= 0)
-        cluster->size.nodes = cluster->seen.nodes;
     if (cluster->seen.phase == CLUSTER_CHANGING)
         cluster_size_changes(&cluster->size, clock_mono_ms());
+    else if (cluster_size_is_asked(&cluster->size, clock_mono_ms()))
+        cluster->seen.phase =
+            cluster->seen.phase == CLUSTER_UP ? CLUSTER_CHANGING : cluster->seen.phase;
+    else if (cluster->seen.phase == CLUSTER_UP && cluster->seen.nodes >= 0)
+        cluster->size.nodes = cluster->seen.nodes;
     return 0;
 }
 
@@ -495,11 +498,12 @@ static void grow(struct cluster *cluster, int64_t deadline)
     }
     log_info("site %s: the cluster is to have %lld nodes", cluster->conf->name, (long long)nodes);
     cluster->resized_mono_ms = now;
-    cluster->size.grew = true;
-    if (cluster->maker->resize(cluster->maker_self, &cluster->seen, nodes, deadline, &why) < 0)
+    if (cluster->maker->resize(cluster->maker_self, &cluster->seen, nodes, deadline, &why) < 0) {
         refuse(cluster, why.fault, why.text);
-    else
-        cluster->seen.phase = CLUSTER_CHANGING;
+        return;
+    }
+    cluster->seen.phase = CLUSTER_CHANGING;
+    cluster_size_ask(&cluster->size, true, now);
 }
 
 /* Take away what nothing of ours runs on; where nothing runs at all, whichever nodes. */
@@ -527,7 +531,6 @@ static void shrink(struct cluster *cluster, int64_t deadline)
 
     if (count_waiting(cluster) || spare == 0 || cluster->seen.nodes < 0)
         return;
-    cluster->size.grew = false;
     taken = take_away(cluster, spare, deadline, &why);
     if (taken < 0)
         log_warn("site %s: the cluster cannot be made smaller: %s", cluster->conf->name, why.text);
@@ -536,7 +539,7 @@ static void shrink(struct cluster *cluster, int64_t deadline)
     log_info("site %s: the cluster has more nodes than it needs; it is to have %lld",
              cluster->conf->name, (long long)(cluster->size.nodes - taken));
     cluster->seen.phase = CLUSTER_CHANGING;
-    cluster_size_changes(&cluster->size, now);
+    cluster_size_ask(&cluster->size, false, now);
 }
 
 /* It is said to be up: into it.  A fault, once it was reached, is the site's. */

@@ -32,8 +32,22 @@ int64_t cluster_size_spare(struct cluster_size *size, int64_t workers, int64_t n
     return spare;
 }
 
+void cluster_size_ask(struct cluster_size *size, bool grows, int64_t now_mono_ms)
+{
+    size->grew = grows;
+    if (!grows)
+        size->shrunk_mono_ms = now_mono_ms;
+    size->asked_mono_ms = now_mono_ms;
+}
+
+bool cluster_size_is_asked(const struct cluster_size *size, int64_t now_mono_ms)
+{
+    return size->asked_mono_ms && now_mono_ms - size->asked_mono_ms < GONE_MS;
+}
+
 void cluster_size_changes(struct cluster_size *size, int64_t now_mono_ms)
 {
+    size->asked_mono_ms = 0;
     if (!size->grew)
         size->shrunk_mono_ms = now_mono_ms;
 }

@@ -16,6 +16,7 @@ struct cluster_size {
     bool grew;                    /* the last change that we began made it larger */
     int64_t ample_mono_ms;        /* since when it has too many; 0: it has not */
     int64_t shrunk_mono_ms;       /* when nodes were last seen to go; 0: never */
+    int64_t asked_mono_ms;        /* when we began a change that was not seen yet; 0: none */
 };
 
 /* Nodes for that many workers. */
@@ -23,7 +24,12 @@ int64_t cluster_size_wanted(const struct cluster_size *size, int64_t workers);
 /* How many nodes more than `workers` want may go now.  Asked at each turn; after an answer > 0 it
  * waits anew. */
 int64_t cluster_size_spare(struct cluster_size *size, int64_t workers, int64_t now_mono_ms);
-/* It is being changed, by whomever. */
+/* We begin a change. */
+void cluster_size_ask(struct cluster_size *size, bool grows, int64_t now_mono_ms);
+/* One that we began may not be shown yet: Magnum tells the new count seconds before it says that
+ * anything changes. */
+bool cluster_size_is_asked(const struct cluster_size *size, int64_t now_mono_ms);
+/* It is seen to change, by whomever. */
 void cluster_size_changes(struct cluster_size *size, int64_t now_mono_ms);
 /* Nodes go, or went so shortly ago that Kubernetes may still count on them. */
 bool cluster_size_falls(const struct cluster_size *size, int64_t now_mono_ms);

@@ -71,6 +71,7 @@ ok "Magnum signs for the API server" 'door "$address"'
 ok "the job runs in it" 'wait_state "$id" running --limit 300'
 second=$(submit --time 1h -- echo second)
 ok "another job gives it a second node" 'eventually 120 "coe cluster show \$cluster -f value -c node_count | grep -qx 2"'
+ok "a server of the cloud" 'eventually 120 "test \"\$(nodes | wc -l)\" = 2"'
 ok "and runs there" 'wait_state "$second" succeeded --limit 300'
 is "the first was not disturbed" "$(field "$id" state) $(field "$id" attempt)" "running 1"
 like "in a pod" "$(spillway logs "$id")" "in spillway-"

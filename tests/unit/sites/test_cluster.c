@@ -463,6 +463,16 @@ static void while_nodes_go_nothing_is_put_on_any(void **state)
     cluster_size_changes(&size, 1100 * SECOND);
     assert_true(cluster_size_falls(&size, 1159 * SECOND));
     assert_false(cluster_size_falls(&size, 1160 * SECOND));
+    /* What we began is believed to go on until it is seen to, or for a minute. */
+    cluster_size_ask(&size, false, 2000 * SECOND);
+    assert_true(cluster_size_falls(&size, 2001 * SECOND));
+    assert_true(cluster_size_is_asked(&size, 2059 * SECOND));
+    assert_false(cluster_size_is_asked(&size, 2060 * SECOND));
+    cluster_size_ask(&size, true, 3000 * SECOND);
+    assert_false(cluster_size_falls(&size, 3001 * SECOND));
+    cluster_size_changes(&size, 3002 * SECOND);
+    assert_false(cluster_size_is_asked(&size, 3003 * SECOND));
+    assert_false(cluster_size_falls(&size, 3003 * SECOND));
 }
 
 #define A "0a000000-0000-4000-8000-000000000001"

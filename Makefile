@@ -53,8 +53,8 @@ API    := program api server request router routes decode problem policy auth ra
 BROKER := main broker dispatch plan losses queue queue_todo queue_nodes queue_workers site_sets world world_sites \
           world_learned coming credentials caps experience agents reports attempts lease reconcile explain status \
           burst burst_call burst_files burst_rule burst_steps
-CLI    := main args help cli endpoint client sse term table task follow watch below describe inputs upload submit \
-          run ls show explain logs fetch wait change sites probe workers top usage events token doctor version \
+CLI    := main args help cli endpoint client sse term interrupt table task follow watch below describe inputs upload \
+          submit run ls show explain logs fetch wait change sites probe workers top usage events token doctor version \
           completion manual schedule schedules notices burst simulate simulate_sites simulate_policy \
           simulate_journal
 SLURM  := sbatch_env sbatch jobs fields squeue sacct scancel scontrol sinfo srun

@@ -5,8 +5,6 @@
  * that pinned it before a restart still know us after it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -15,34 +13,11 @@
 #include "api/server.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "net/pem.h"
 
 #define YEARS        10
 #define PEM_MOST     ((size_t)256 * 1024)
 #define SECONDS_YEAR (365L * 24 * 3600)
-
-static void x509_free_(X509 **slot)
-{
-    X509_free(*slot);
-}
-static void pkey_free_(EVP_PKEY **slot)
-{
-    EVP_PKEY_free(*slot);
-}
-static void bio_free_(BIO **slot)
-{
-    BIO_free(*slot);
-}
-#define own_x509 own(x509_free_)
-#define own_pkey own(pkey_free_)
-#define own_bio  own(bio_free_)
-
-static char *bio_text(BIO *bio)
-{
-    char *data;
-    long length = BIO_get_mem_data(bio, &data);
-
-    return xstrndup(data, (size_t)length);
-}
 
 static int add_extension(X509 *certificate, int nid, const char *value)
 {
@@ -110,7 +85,7 @@ static int make_own(const char *host, char **certificate, char **key, struct err
     own_bio BIO *cert_bio = BIO_new(BIO_s_mem());
     own_bio BIO *key_bio = BIO_new(BIO_s_mem());
 
-    if (!made || PEM_write_bio_X509(cert_bio, made) != 1 ||
+    if (!made || !cert_bio || !key_bio || PEM_write_bio_X509(cert_bio, made) != 1 ||
         PEM_write_bio_PrivateKey(key_bio, pair, NULL, NULL, 0, NULL, NULL) != 1)
         return err_set(err, FAULT_INTERNAL, "OpenSSL could not make a certificate");
     *certificate = bio_text(cert_bio);
@@ -146,8 +121,8 @@ static int fingerprint(const char *pem, const char *path, const char *key_pem, c
 {
     own_bio BIO *bio = BIO_new_mem_buf(pem, -1);
     own_bio BIO *key_bio = BIO_new_mem_buf(key_pem, -1);
-    own_x509 X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    own_pkey EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    own_x509 X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    own_pkey EVP_PKEY *key = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL) : NULL;
     unsigned char *der = NULL;
     int length;
 

@@ -5,7 +5,6 @@
  * else's worker takes it and its worker takes nobody else's job.  All but "active" is told by the
  * broker's own records; for that the site is asked about the worker again and again, and a worker
  * whose agent joined is active. */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/explain.h"
+#include "cli/interrupt.h"
 #include "cli/probe.h"
 #include "cli/table.h"
 #include "cli/task.h"
@@ -48,23 +48,6 @@ struct walk {
     bool was_there, failed;
     char why[300]; /* "": nothing went wrong */
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number)
-{
-    interrupted = signal_number;
-    signal(signal_number, SIG_DFL);
-}
-
-static void catch_interrupts(void)
-{
-    struct sigaction action = { .sa_handler = on_interrupt };
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static int submit(struct cli *cli, struct walk *walk, struct err *err)
 {

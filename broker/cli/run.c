@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c - `spillway run`: submit, show the output as it comes, end as the job did. */
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,33 +8,16 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/describe.h"
+#include "cli/interrupt.h"
 #include "cli/logs.h"
 #include "cli/submit.h"
 #include "cli/task.h"
-
-static volatile sig_atomic_t interrupted;
 
 static const struct option options[] = {
     { "anyway", 0, NULL, "queue it also when no site can ever run it as things are",
       COMPLETES_NOTHING },
     { NULL, 0, NULL, NULL, COMPLETES_NOTHING },
 };
-
-/* The first one cancels the job, the second ends us. */
-static void on_interrupt(int signal_number)
-{
-    interrupted = signal_number;
-    signal(signal_number, SIG_DFL);
-}
-
-static void catch_interrupts(void)
-{
-    struct sigaction action = { .sa_handler = on_interrupt };
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static int exit_as(const json_t *task)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* top.c - `spillway top`: sites, and the tasks that run, redrawn each second. */
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,14 +8,13 @@
 #include "base/own.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/sites.h"
 #include "cli/table.h"
 #include "cli/task.h"
 
 #define TASKS_MOST 200
 #define DELAY_MS   1000
-
-static volatile sig_atomic_t stop;
 
 static const struct option options[] = {
     { "once", 0, NULL, "print it once, for scripts", COMPLETES_NOTHING },
@@ -121,15 +119,9 @@ static int one(struct cli *cli, bool once, struct err *err)
     return 0;
 }
 
-static void on_signal(int number)
-{
-    stop = number;
-}
-
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     bool once = args_has(args, "once") || cli->json || !cli->term.out_is_tty;
-    struct sigaction action = { .sa_handler = on_signal };
     int64_t delay = DELAY_MS;
 
     if (args_span(args, "delay", &delay, err) < 0)
@@ -138,12 +130,10 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         return err_set(err, FAULT_INVALID, "--delay: at least 100ms");
     if (once)
         return one(cli, true, err) < 0 ? -1 : EXIT_OK;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    while (!stop && !ferror(stdout)) {
+    catch_interrupts();
+    while (!interrupted && !ferror(stdout)) {
         if (one(cli, false, err) < 0)
-            return stop ? EXIT_OK : -1;
+            return interrupted ? EXIT_OK : -1;
         usleep((useconds_t)(delay * 1000)); /* ends early at a signal */
     }
     return EXIT_OK;

@@ -2,35 +2,8 @@
 /* pair.c - a key of our own and a request for a certificate.
  *
  * The key never leaves this process and is made anew at each start; Magnum signs what it is for. */
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
+#include "net/pem.h"
 #include "sites/magnum/magnum.h"
-
-static void pkey_free_(EVP_PKEY **slot)
-{
-    EVP_PKEY_free(*slot);
-}
-static void request_free_(X509_REQ **slot)
-{
-    X509_REQ_free(*slot);
-}
-static void bio_free_(BIO **slot)
-{
-    BIO_free(*slot);
-}
-#define own_pkey    own(pkey_free_)
-#define own_request own(request_free_)
-#define own_bio     own(bio_free_)
-
-static char *bio_text(BIO *bio)
-{
-    char *data;
-    long length = BIO_get_mem_data(bio, &data);
-
-    return xstrndup(data, (size_t)length);
-}
 
 static bool name_it(X509_REQ *request)
 {
@@ -50,11 +23,11 @@ static bool name_it(X509_REQ *request)
 int pair_make(char **key, char **request, struct err *err)
 {
     own_pkey EVP_PKEY *pair = EVP_RSA_gen(2048);
-    own_request X509_REQ *wanted = X509_REQ_new();
+    own_x509_request X509_REQ *wanted = X509_REQ_new();
     own_bio BIO *key_bio = BIO_new(BIO_s_secmem()), *request_bio = BIO_new(BIO_s_mem());
 
-    if (!pair || !wanted || !name_it(wanted) || X509_REQ_set_pubkey(wanted, pair) != 1 ||
-        X509_REQ_sign(wanted, pair, EVP_sha256()) == 0 ||
+    if (!pair || !wanted || !key_bio || !request_bio || !name_it(wanted) ||
+        X509_REQ_set_pubkey(wanted, pair) != 1 || X509_REQ_sign(wanted, pair, EVP_sha256()) == 0 ||
         PEM_write_bio_PrivateKey(key_bio, pair, NULL, NULL, 0, NULL, NULL) != 1 ||
         PEM_write_bio_X509_REQ(request_bio, wanted) != 1)
         return err_set(err, FAULT_INTERNAL, "a key for the cluster cannot be made");

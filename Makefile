@@ -29,7 +29,7 @@ LDFLAGS   += -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -pthread $(if $(SANITIZE
 # ---- the tree, as a table of contents ----------------------------------------------------------------
 
 BASE   := own err buf map heap arena clock log parse utf8 glob io json state
-NET    := hash pace post http_trust http http_stream command ssh_config ssh_key ssh_rsa ssh_rsa_key known_hosts ssh ssh_auth ssh_relay
+NET    := hash pace post http_trust http http_stream carry command ssh_config ssh_key ssh_rsa ssh_rsa_key known_hosts ssh ssh_auth ssh_relay
 CONF   := yaml reader report indices resources inputs parts placement job class expand site site_driver \
           broker options option_time script sbatch
 STORE  := store schema db needs writer bounds tasks described submit jobs attempts gangs load read ls events \
@@ -38,7 +38,7 @@ SCHED  := names share learn room fit ledger order pool lease leave reserve creat
           swf sim sim_report sim_plot
 SITES  := site program local tunnel_end tunnels remote ssh slurm/text slurm/home_text slurm/home slurm/driver \
           openstack/clouds openstack/catalogue openstack/fault openstack/session openstack/flavor \
-          openstack/userdata openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/things \
+          openstack/userdata openstack/nova openstack/neutron openstack/cinder openstack/glance openstack/upload openstack/things \
           openstack/calls openstack/placement openstack/worker openstack/many openstack/reach openstack/driver \
           heat/hot heat/answer heat/stack heat/output heat/driver heat/cluster magnum/pair magnum/answer \
           magnum/api magnum/driver cluster cluster_seen cluster_size \
@@ -63,7 +63,7 @@ AGENT  := main loop url digest resolve nonss tls transport http boot facts gpu c
 
 UNIT   := conf/test_broker conf/test_corpus conf/test_docs conf/test_job conf/test_options conf/test_schema \
           conf/test_script conf/test_yaml \
-          net/test_http net/test_known_hosts net/test_pace net/test_ssh_config net/test_ssh_key net/test_ssh_rsa \
+          net/test_carry net/test_http net/test_known_hosts net/test_pace net/test_ssh_config net/test_ssh_key net/test_ssh_rsa \
           store/test_blobs store/test_bursts store/test_care store/test_crash store/test_events store/test_full \
           store/test_gangs store/test_model store/test_notices store/test_open store/test_prune store/test_read \
           store/test_schedules store/test_submit store/test_tasks store/test_tokens store/test_workers \

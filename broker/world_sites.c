@@ -204,6 +204,21 @@ static void put_images(struct world *world, const struct site_conf *conf,
     site->image = at ? images[0] : 0;
 }
 
+static void put_awaited(struct world *world, const struct site_offer *offer,
+                        struct sched_site *site)
+{
+    size_t count = offer->probe.awaited_count;
+    struct sched_awaited *awaited = arena_alloc(&world->arena, count * sizeof *awaited);
+
+    for (size_t i = 0; i < count; i++)
+        awaited[i] = (struct sched_awaited){
+            .image = names_number(&world->names, offer->probe.awaited[i].name),
+            .why = arena_strdup(&world->arena, offer->probe.awaited[i].why),
+        };
+    site->awaited = awaited;
+    site->awaited_count = count;
+}
+
 void world_put_site(struct world *world, struct queue *queue, size_t place, struct sched_site *site)
 {
     struct site *from = world->sites[place];
@@ -241,6 +256,7 @@ void world_put_site(struct world *world, struct queue *queue, size_t place, stru
     };
     put_shapes(world, from, offer, site);
     put_images(world, conf, offer, site);
+    put_awaited(world, offer, site);
     put_quotas(world, queue, from, offer, site);
     put_boots(world, place, offer, single, site);
     for (size_t i = 0; i < site->shape_count; i++) {

@@ -176,6 +176,31 @@ static void print_images(struct cli *cli, const json_t *images)
     table_print(table, &cli->term);
 }
 
+static const struct column upload_columns[] = {
+    { "BROUGHT", false, true }, { "FROM", false, true }, { "STATE", false, false },
+    { "WHY", false, true },     { NULL, false, false },
+};
+
+/* Images that the site file says to bring there. */
+static void print_uploads(struct cli *cli, const json_t *uploads)
+{
+    own_table struct table *table = table_new(upload_columns);
+    size_t i;
+    json_t *upload;
+
+    json_array_foreach(uploads, i, upload)
+    {
+        table_cell(table, field_text(upload, "image"));
+        table_cell(table, field_text(upload, "from"));
+        table_cell(table, field_text(upload, "state"));
+        table_cell(table, field_text(upload, "why"));
+    }
+    if (table_rows(table) == 0)
+        return;
+    putchar('\n');
+    table_print(table, &cli->term);
+}
+
 static const struct column learned_columns[] = {
     { "LEARNED", false, true }, { "SEEN", true, false },   { "MEAN", true, false },
     { "95%", true, false },     { "FAULTS", true, false }, { "LAST FAULT", false, true },
@@ -221,6 +246,7 @@ static void print_site(struct cli *cli, const json_t *site)
     print_quotas(cli, json_object_get(site, "quota"));
     print_shapes(cli, json_object_get(site, "shapes"));
     print_images(cli, json_object_get(json_object_get(site, "more"), "images"));
+    print_uploads(cli, json_object_get(json_object_get(site, "more"), "uploads"));
     print_learned(cli, json_object_get(site, "learned"));
 }
 

@@ -10,12 +10,14 @@
 #include "base/parse.h"
 #include "conf/job_parts.h"
 #include "conf/site_parts.h"
+#include "net/hash.h"
 
-#define MINUTE_MS 60000.0
-#define DAY_MS    86400000.0
-#define MIB       1048576.0
-#define PIB       1125899906842624.0
-#define MAP_MOST  10000 /* entries of images, prices, gpus */
+#define MINUTE_MS       60000.0
+#define DAY_MS          86400000.0
+#define MIB             1048576.0
+#define PIB             1125899906842624.0
+#define MAP_MOST        10000 /* entries of images, prices, gpus */
+#define PROPERTIES_MOST 100
 
 static const char *const phase_words[] = { "test", "pre-production", "production", NULL };
 static const char *const connect_words[] = { "https", "ssh", NULL };
@@ -126,6 +128,89 @@ static void read_price(struct reader *r, const struct field *field, const json_t
     read_level(r, &price_level, value, slot);
 }
 
+/* ---- images: {NAME: "the site's own"} or {NAME: {from, sha256}}
+ * ------------------------------------------------------------------------------------- */
+
+static const char *const disk_formats[] = { "qcow2", "raw",   "vmdk", "vdi", "vhd",
+                                            "vhdx",  "ploop", "iso",  NULL };
+
+static bool is_disk_format(const char *text)
+{
+    for (const char *const *each = disk_formats; *each; each++)
+        if (strcmp(text, *each) == 0)
+            return true;
+    return false;
+}
+
+static bool is_sha512(const char *text)
+{
+    return strlen(text) == 128 && strspn(text, "0123456789abcdef") == 128;
+}
+
+static void read_properties(struct reader *r, const struct field *field, const json_t *value,
+                            void *slot)
+{
+    struct image_name *image = slot;
+
+    (void)field;
+    if (!json_is_object(value) || json_object_size(value) > PROPERTIES_MOST) {
+        reader_problem_type(r, "a mapping of at most 100 names to texts", value);
+        return;
+    }
+    image->properties = json_object();
+    for (void *at = first_entry(value); at; at = next_entry(value, at)) {
+        char buffer[24];
+        const char *text;
+
+        reader_enter(r, json_object_iter_key(at));
+        text = read_plain(r, json_object_iter_value(at), buffer);
+        if (text)
+            json_object_set_new(image->properties, json_object_iter_key(at), json_string(text));
+        reader_leave(r);
+    }
+}
+
+static const struct field image_fields[] = {
+    FIELD("name", read_text, struct image_name, here, .most = 255),
+    FIELD("from", read_text, struct image_name, from, .most = 2048),
+    FIELD("sha256", read_text, struct image_name, sha256, .good = sha256_is_hex,
+          .want = "64 lower-case hex digits"),
+    FIELD("sha512", read_text, struct image_name, sha512, .good = is_sha512,
+          .want = "128 lower-case hex digits"),
+    FIELD("disk_format", read_text, struct image_name, disk_format, .good = is_disk_format,
+          .want = "qcow2, raw, vmdk, vdi, vhd, vhdx, ploop or iso"),
+    FIELD_SELF("properties", read_properties),
+    { 0 },
+};
+static const struct level image_level = { "images", image_fields, NULL };
+
+/* One that is brought to the site: without a checksum nobody could say that it is the one. */
+static void read_brought(struct reader *r, const json_t *value, struct image_name *image)
+{
+    size_t before = r->found;
+    const char *dot;
+
+    read_level(r, &image_level, value, image);
+    if (r->found != before)
+        return;
+    if (!image->from)
+        reader_problem(r, "write its name at the site alone, where it is there already",
+                       "needs 'from'");
+    else if (conf_is_url(image->from) && strcspn(strstr(image->from, "://") + 3, "@") <
+                                             strcspn(strstr(image->from, "://") + 3, "/"))
+        reader_problem(r, NULL, "'from' must hold no user and no password");
+    else if (!image->sha256 && !image->sha512)
+        reader_problem(r, "its publisher tells it, often in a file SHA512SUMS",
+                       "needs 'sha256' or 'sha512'");
+    else if (!image->disk_format && (dot = strrchr(image->from, '.')) && is_disk_format(dot + 1))
+        image->disk_format = xstrdup(dot + 1);
+    else if (!image->disk_format)
+        reader_problem(r, "say which, such as qcow2 or raw",
+                       "needs 'disk_format': the name does not end in one");
+    if (!image->here)
+        image->here = xstrdup(image->name);
+}
+
 static void read_images(struct reader *r, const struct field *field, const json_t *value,
                         void *slot)
 {
@@ -137,8 +222,11 @@ static void read_images(struct reader *r, const struct field *field, const json_
         struct image_name *image = &conf->images[conf->image_count++];
 
         image->name = xstrdup(json_object_iter_key(at));
-        reader_enter(r, json_object_iter_key(at));
-        read_text(r, field, json_object_iter_value(at), &image->here);
+        reader_enter(r, image->name);
+        if (json_is_object(json_object_iter_value(at)))
+            read_brought(r, json_object_iter_value(at), image);
+        else
+            read_text(r, field, json_object_iter_value(at), &image->here);
         reader_leave(r);
     }
 }
@@ -439,6 +527,11 @@ void site_conf_fini(struct site_conf *conf)
     for (size_t i = 0; i < conf->image_count; i++) {
         free(conf->images[i].name);
         free(conf->images[i].here);
+        free(conf->images[i].from);
+        free(conf->images[i].sha256);
+        free(conf->images[i].sha512);
+        free(conf->images[i].disk_format);
+        json_decref(conf->images[i].properties);
     }
     for (size_t i = 0; i < conf->gpu_count; i++) {
         free(conf->gpus[i].shape);

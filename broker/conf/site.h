@@ -46,9 +46,14 @@ struct shape_gpus {
     int64_t memory; /* bytes, of each; 0: not known */
 };
 
-/* images: {debian-12: "the site's own name of it"}. */
+/* images: {debian-12: "the site's own name of it"}, or {debian-12: {from: ..., sha256: ...}} for one
+ * that is brought there. */
 struct image_name {
     char *name, *here;
+    char *from;            /* an http:// or https:// URL or a file; NULL: it is there already */
+    char *sha256, *sha512; /* lower-case hex; one at least */
+    char *disk_format;
+    json_t *properties; /* an object of texts; NULL: none */
 };
 
 struct shape_price {
@@ -142,6 +147,8 @@ int site_conf_path(const struct site_conf *conf, const char *pointer, char **out
 
 /* The site's own name of an image; NULL: the map has none. */
 const char *site_conf_image(const struct site_conf *conf, const char *name);
+/* Where it comes from, a file by its path from here; owned by the caller. */
+char *site_conf_source(const struct site_conf *conf, const struct image_name *image);
 /* What the map says a shape holds; NULL: nothing. */
 const struct shape_gpus *site_conf_gpus(const struct site_conf *conf, const char *shape);
 /* Whether `path` lies in one of the shared directories. */

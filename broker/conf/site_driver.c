@@ -202,6 +202,11 @@ int site_conf_path(const struct site_conf *conf, const char *pointer, char **out
     return 0;
 }
 
+char *site_conf_source(const struct site_conf *conf, const struct image_name *image)
+{
+    return conf_is_url(image->from) ? xstrdup(image->from) : conf_path(conf->file, image->from);
+}
+
 char *conf_path(const char *file, const char *text)
 {
     const char *home = getenv("HOME"), *slash = file ? strrchr(file, '/') : NULL;

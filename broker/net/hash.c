@@ -104,6 +104,48 @@ bool sha256_is_hex(const char *text)
     return strlen(text) == SHA256_HEX - 1 && strspn(text, "0123456789abcdef") == SHA256_HEX - 1;
 }
 
+struct digest {
+    EVP_MD_CTX *context;
+};
+
+struct digest *digest_new(const char *name)
+{
+    const EVP_MD *kind = EVP_get_digestbyname(name);
+    struct digest *digest;
+
+    if (!kind || EVP_MD_size(kind) <= 0 || EVP_MD_size(kind) > (DIGEST_HEX - 1) / 2)
+        return NULL;
+    digest = xcalloc(1, sizeof *digest);
+    digest->context = EVP_MD_CTX_new();
+    if (digest->context && EVP_DigestInit_ex(digest->context, kind, NULL) == 1)
+        return digest;
+    digest_free(digest);
+    return NULL;
+}
+
+void digest_add(struct digest *digest, const void *data, size_t length)
+{
+    EVP_DigestUpdate(digest->context, data, length);
+}
+
+void digest_free(struct digest *digest)
+{
+    if (!digest)
+        return;
+    EVP_MD_CTX_free(digest->context);
+    free(digest);
+}
+
+void digest_end_hex(struct digest *digest, char out[DIGEST_HEX])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+
+    EVP_DigestFinal_ex(digest->context, bytes, &size);
+    digest_free(digest);
+    to_hex(bytes, size, out);
+}
+
 void hmac_sha256_hex(const void *key, size_t key_length, const void *data, size_t length,
                      char out[SHA256_HEX])
 {

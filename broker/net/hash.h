@@ -26,6 +26,14 @@ int sha256_file(const char *path, char out[SHA256_HEX], int64_t *size, struct er
 /* 64 lower-case hex digits. */
 bool sha256_is_hex(const char *text);
 
+/* Any other that OpenSSL knows by name, "sha512"; NULL: it does not. */
+struct digest;
+#define DIGEST_HEX 129 /* the longest, with its NUL */
+struct digest *digest_new(const char *name);
+void digest_add(struct digest *digest, const void *data, size_t length);
+void digest_end_hex(struct digest *digest, char out[DIGEST_HEX]); /* ends and frees */
+void digest_free(struct digest *digest);                          /* NULL allowed */
+
 void hmac_sha256_hex(const void *key, size_t key_length, const void *data, size_t length,
                      char out[SHA256_HEX]);
 /* Takes as long for equal as for unequal bytes. */

@@ -405,7 +405,7 @@ static bool offers_of_site(struct pass *pass, const struct look *look, int s, st
     uint64_t shapes = pc->fit->shapes[(size_t)look->option * pc->fit->sites + (size_t)s] &
                       pass->sites[s].shapes_head;
 
-    if (!shapes || most <= 0)
+    if (!shapes || most <= 0 || image_awaited(pc->class, site))
         return false;
     /* A worker that serves one class alone is made for the class that a job has, once it has one.
      */
@@ -486,7 +486,7 @@ static int64_t would_begin(const struct pass *pass, const struct pass_class *pc,
     int64_t head = pass->sites[s].head[shape] - pass->sites[s].promised;
 
     *workers = 0;
-    if (ready > horizon || head <= 0)
+    if (ready > horizon || head <= 0 || image_awaited(pc->class, site))
         return 0;
     most = urgent ? ceil((double)left / slots)
                   : floor((double)left / (slots * fmax(1, ceil(boot / run))));

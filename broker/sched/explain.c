@@ -181,8 +181,7 @@ static void put_fix(struct row *row, const struct sched_fix *fix)
     }
 }
 
-/* ---- what stands in the way for good ----------------------------------------------------------
- */
+/* ---- what stands in the way for good --------------------------------------------------------- */
 
 /* What the fixes so far would make of the class. */
 static void change(struct row *row)
@@ -365,8 +364,7 @@ static void look_static(struct row *row)
     }
 }
 
-/* ---- what stands in the way now ---------------------------------------------------------------
- */
+/* ---- what stands in the way now -------------------------------------------------------------- */
 
 static void say(struct row *row, enum sched_verdict verdict)
 {
@@ -421,11 +419,6 @@ struct workers {
     int64_t ready_ms, free_ms; /* earliest; -1 */
     int most;                  /* the busy one with the most cpus free; -1 */
 };
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < 0 || b < a ? b : a;
-}
 
 static struct workers count_workers(struct row *row)
 {
@@ -655,15 +648,21 @@ static void look_new_worker(struct row *row, const struct workers *workers, int6
     const struct sched_shape *shape = &row->site->shapes[row->out->shape];
     int64_t boot = boot_ms(row->pass->params, row->site, row->out->shape, row->changed.image) +
                    wait_there(row->class, row->site, row->out->site);
+    const struct sched_awaited *awaited = image_awaited(&row->changed, row->site);
     bool fits;
 
     if (!look_credential(row, boot))
         return;
-    if (!breaker_closed(shape->closed_until_ms, row->pass->now)) {
+    if (awaited || !breaker_closed(shape->closed_until_ms, row->pass->now)) {
         say(row, SCHED_CLOSED);
-        tell(row, "%sshape %s is left alone after faults (%s)", row->text.length ? ", and " : "",
-             shape->name, shape->closed_why ? shape->closed_why : "no words");
-        if (shape->closed_until_ms != NEVER_MS)
+        tell(row, "%s%s %s is %s (%s)", row->text.length ? ", and " : "",
+             awaited ? "its image" : "shape",
+             awaited ? names_text(row->pass->snap->names, awaited->image) : shape->name,
+             awaited ? "on its way there" : "left alone after faults",
+             awaited             ? awaited->why
+             : shape->closed_why ? shape->closed_why
+                                 : "no words");
+        if (!awaited && shape->closed_until_ms != NEVER_MS)
             row->out->start_ms = earlier(row->out->start_ms, shape->closed_until_ms);
         row->out->fix_count = 0;
         return;
@@ -745,8 +744,7 @@ static void look_now(struct row *row)
     look_new_worker(row, &workers, count);
 }
 
-/* ---- what the scheduler would do ---------------------------------------------------------------
- */
+/* ---- what the scheduler would do ------------------------------------------------------------- */
 
 struct intent {
     struct site_set sites; /* it gets something there */

@@ -53,6 +53,17 @@ bool fit_image(const struct sched_class *class, const struct sched_site *site)
     return false;
 }
 
+const struct sched_awaited *image_awaited(const struct sched_class *class,
+                                          const struct sched_site *site)
+{
+    uint32_t image = class->image ? class->image : site->image;
+
+    for (size_t i = 0; i < site->awaited_count; i++)
+        if (site->awaited[i].image == image)
+            return &site->awaited[i];
+    return NULL;
+}
+
 static bool fit_jurisdiction(const struct sched_class *class, const struct sched_site *site)
 {
     if (class->jurisdiction_count == 0)

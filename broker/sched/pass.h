@@ -230,7 +230,16 @@ const struct fit *fit_of(struct sched *sched, const struct sched_snapshot *snap,
 bool fit_option(const struct sched_option *option, const struct sched_site *site,
                 const struct sched_shape *shape);
 bool fit_place(const struct sched_class *class, const struct sched_site *site, size_t index);
+/* Of two times, `a` < 0: not known. */
+static inline int64_t earlier(int64_t a, int64_t b)
+{
+    return a < 0 || b < a ? b : a;
+}
+
 bool fit_image(const struct sched_class *class, const struct sched_site *site);
+/* The image that a new worker for the class would have is not there yet; NULL: it is. */
+const struct sched_awaited *image_awaited(const struct sched_class *class,
+                                          const struct sched_site *site);
 bool fit_gpus(const struct sched_option *option, int64_t gpus, uint32_t model, int64_t memory);
 /* What stands in the way, as changes that would remove it; returns how many (at most `most`). */
 size_t fit_shape_fixes(const struct sched_option *option, const struct sched_site *site,

@@ -147,6 +147,12 @@ struct sched_boot {
 
 enum sched_health { SCHED_UP, SCHED_DEGRADED, SCHED_DOWN };
 
+/* One of a site's images that is on its way there. */
+struct sched_awaited {
+    uint32_t image;
+    const char *why; /* "12 of 400 MiB were sent" */
+};
+
 struct sched_site {
     const char *name;
     uint64_t generation;
@@ -174,6 +180,8 @@ struct sched_site {
     int64_t probed_ms;       /* when its figures were taken; 0: never yet */
     const struct sched_quota *quotas;
     size_t quota_count;
+    const struct sched_awaited *awaited; /* nothing is started of these yet */
+    size_t awaited_count;
     int64_t max_workers;       /* < 0: no limit besides the quota */
     int64_t credential_end_ms; /* 0: does not end */
     int64_t overflow_after_ms; /* gain that makes leaving a nearer tier worth it */

@@ -78,11 +78,16 @@ void probe_free(struct probe *probe)
         free(probe->quotas[i].name);
     for (size_t i = 0; probe->images && probe->images[i]; i++)
         free(probe->images[i]);
+    for (size_t i = 0; i < probe->awaited_count; i++) {
+        free(probe->awaited[i].name);
+        free(probe->awaited[i].why);
+    }
     for (size_t i = 0; probe->counted && probe->counted[i]; i++)
         free(probe->counted[i]);
     free(probe->shapes);
     free(probe->quotas);
     free(probe->images);
+    free(probe->awaited);
     free(probe->counted);
     json_decref(probe->more);
     memset(probe, 0, sizeof *probe);
@@ -130,6 +135,12 @@ int site_open(const struct site_conf *conf, const char *state, struct site **out
         return site_conf_error(conf, "/burst", err,
                                "a site of type %s has no queue of its own to take jobs from",
                                conf->type);
+    for (size_t i = 0; !driver->uploads && i < conf->image_count; i++)
+        if (conf->images[i].from)
+            return site_conf_error(conf, "/images", err,
+                                   "images cannot be brought to a site of type %s; give the name "
+                                   "that '%s' has there",
+                                   conf->type, conf->images[i].name);
     if (driver->open(conf, dir, &self, err) < 0)
         return -1;
     site = xcalloc(1, sizeof *site);

@@ -44,12 +44,20 @@ struct quota {
     int64_t per_worker;
 };
 
+/* An image of the site file that is on its way to the site, or cannot get there. */
+struct awaited_image {
+    char *name; /* as jobs call it */
+    char *why;
+};
+
 struct probe {
     struct shape *shapes;
     size_t shape_count;
     struct quota *quotas;
     size_t quota_count;
-    char **images; /* names a job may ask for; NULL-terminated or NULL: any */
+    char **images;                 /* names a job may ask for; NULL-terminated or NULL: any */
+    struct awaited_image *awaited; /* of the site file's, those that are not there yet */
+    size_t awaited_count;
     /* Workers that the quotas count as ours, by name; NULL-terminated or NULL: not told.  What one of
      * them held is free as soon as a list proves that it is gone, without another probe. */
     char **counted;
@@ -110,6 +118,7 @@ struct site_driver {
     int64_t settle_ms; /* a listing taken this long after a change surely shows it */
     bool single;       /* the site is the broker's own machine: one worker, reached by its socket */
     bool per_image;    /* a worker made for a container serves that class alone */
+    bool uploads;      /* it brings images there, where the site file says from where */
     bool shares;       /* `list` shows what workers share, and destroy() of no name removes it */
 
     /* The table for a site whose file asks for another kind of worker.  NULL: always this one. */

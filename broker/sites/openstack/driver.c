@@ -141,9 +141,8 @@ static int read_conf(struct openstack *os, struct err *err)
     return read_kept(os, err) < 0 || read_group(os, err) < 0 ? -1 : os_read_agent(os, err);
 }
 
-int os_open_session(struct openstack *os, struct err *err)
+int os_session(const struct site_conf *conf, struct session **out, struct err *err)
 {
-    const struct site_conf *conf = os->conf;
     const char *name = NULL, *region = NULL;
     own_str char *file = NULL;
     struct cloud cloud;
@@ -155,7 +154,12 @@ int os_open_session(struct openstack *os, struct err *err)
         return -1;
     if (cloud_load(name, file, region, &cloud, &why) < 0)
         return site_conf_error(conf, file ? "/clouds_file" : "/cloud", err, "%.400s", why.text);
-    return session_new(&cloud, conf->calls_per_second, conf->calls_burst, &os->session, err);
+    return session_new(&cloud, conf->calls_per_second, conf->calls_burst, out, err);
+}
+
+int os_open_session(struct openstack *os, struct err *err)
+{
+    return os_session(os->conf, &os->session, err);
 }
 
 static void os_close(void *self)
@@ -163,13 +167,17 @@ static void os_close(void *self)
     struct openstack *os = self;
 
     tunnels_close(os->tunnels);
+    uploads_close(os->uploads);
     session_free(os->session);
     for (size_t i = 0; i < os->flavor_count; i++)
         flavor_fini(&os->flavors[i]);
     for (size_t i = 0; i < os->image_count; i++)
         image_fini(&os->images[i]);
+    for (size_t i = 0; i < os->brought_count; i++)
+        image_fini(&os->brought[i]);
     free(os->flavors);
     free(os->images);
+    free(os->brought);
     free(os->network_id);
     free(os->group_id);
     free(os->floating_id);
@@ -184,7 +192,8 @@ static int os_open(const struct site_conf *conf, const char *dir, void **self, s
 
     os->conf = conf;
     os->program = agent_program();
-    if (read_conf(os, err) < 0 || os_read_ssh(os, dir, err) < 0 || os_open_session(os, err) < 0) {
+    if (read_conf(os, err) < 0 || os_read_ssh(os, dir, err) < 0 || os_open_session(os, err) < 0 ||
+        uploads_open(conf, &os->uploads, err) < 0) {
         os_close(os);
         return -1;
     }
@@ -199,6 +208,7 @@ int os_know(struct openstack *os, bool anew, int64_t deadline, struct err *err)
 {
     int64_t now = clock_mono_ms();
 
+    anew |= uploads_came(os->uploads);
     if (!anew && os->known_mono_ms && now - os->known_mono_ms < KNOWN_MS)
         return 0;
     if (neutron_network(os, deadline, err) < 0 || nova_flavors(os, deadline, err) < 0 ||
@@ -206,6 +216,7 @@ int os_know(struct openstack *os, bool anew, int64_t deadline, struct err *err)
         return -1;
     os->no_placement = false; /* somebody may have been granted it meanwhile */
     os->known_mono_ms = now ? now : 1;
+    uploads_want(os);
     return 0;
 }
 
@@ -316,6 +327,7 @@ static int os_probe(void *self, int64_t deadline, struct probe *out, struct err 
     os_put_images(os, out);
     os_put_counted(&servers, out);
     out->more = images_json(os);
+    uploads_put(os, out);
     out->credential_end_ms = session_credential_end(os->session);
     return 0;
 }
@@ -419,6 +431,8 @@ static int os_list(void *self, const char *broker, int64_t deadline, struct reso
     add_servers(&servers, out);
     for (size_t i = 0; i < things.count; i++)
         add_thing(&things.list[i], out);
+    images_list(os, out);
+    uploads_want(os); /* the first list tells whose they will be */
     reach_all(os, &servers, &things);
     reach_faults(os, out);
     return 0;
@@ -481,6 +495,7 @@ static int os_audit(void *self, int64_t deadline, json_t *out, struct err *err)
 const struct site_driver openstack_driver = {
     .type = "openstack",
     .settle_ms = SETTLE_MS,
+    .uploads = true,
     .shares = true,
     .open = os_open,
     .close = os_close,

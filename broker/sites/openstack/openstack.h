@@ -16,11 +16,13 @@
 #include "sites/openstack/session.h"
 #include "spillway/site_driver.h"
 
-#define MARK_BROKER "spillway-broker"
-#define MARK_WORKER "spillway-worker"
-#define MARK_ROLE   "spillway-role"
-#define PAGE_MOST   500
-#define PAGES_MOST  200
+#define MARK_BROKER  "spillway-broker"
+#define MARK_WORKER  "spillway-worker"
+#define MARK_ROLE    "spillway-role"
+#define MARK_SITE    "spillway-site"    /* of an image: the site whose file names it */
+#define MARK_CONTENT "spillway-content" /* likewise: "sha256:...", once that was seen to be right */
+#define PAGE_MOST    500
+#define PAGES_MOST   200
 
 struct flavor {
     char *id, *name;
@@ -65,6 +67,9 @@ struct openstack {
     size_t flavor_count;
     struct image *images; /* newest first */
     size_t image_count;
+    struct image *brought; /* those that bear a mark of brokers, in any state */
+    size_t brought_count;
+    struct uploads *uploads; /* NULL: the site file brings none there */
     int64_t known_mono_ms;   /* when flavors and images were asked for; 0: never */
     int64_t refused_mono_ms; /* when a server was last refused for quota; 0: never */
     bool no_placement;       /* this account may not read it */
@@ -270,6 +275,29 @@ void image_fini(struct image *image);
 /* By the site's own id or name of it, or by properties; of several the newest.  NULL, with words that name some there are. */
 const struct image *image_find(const struct openstack *os, const char *name, struct err *err);
 
+/* Whether it has that content, by the service's own sum or by our mark in a project of ours. */
+bool image_is(const json_t *image, const struct image_name *wanted, const char *project);
+/* The one that the site file brings there; NULL: it is not there yet. */
+const struct image *image_brought(const struct openstack *os, const struct image_name *wanted);
+/* Whether the site file still wants it, whole or not. */
+bool image_wanted(const struct site_conf *conf, const json_t *image);
+/* Those of this site that the site file does not want any more. */
+int images_remove(struct openstack *os, int64_t deadline, struct err *err);
+void images_list(const struct openstack *os, struct resources_list *out);
+
+/* ---- upload.c: brings images there, in a thread of its own ---- */
+
+struct uploads;
+/* NULL, and 0: the site file names none. */
+int uploads_open(const struct site_conf *conf, struct uploads **out, struct err *err);
+void uploads_close(struct uploads *uploads); /* gives up what is under way; NULL allowed */
+/* Begin with those that are not among the images known. */
+void uploads_want(struct openstack *os);
+/* One has come since the last question: what is known of images is old. */
+bool uploads_came(struct uploads *uploads);
+/* Those that are awaited, and for people how far each is. */
+void uploads_put(struct openstack *os, struct probe *out);
+
 /* ---- flavor.c, pure ---- */
 
 /* From an element of GET /flavors/detail.  *out owns its strings, and is whole also when -1: no
@@ -307,6 +335,7 @@ int os_know(struct openstack *os, bool anew, int64_t deadline, struct err *err);
 int os_read_names(const struct site_conf *conf, const char *pointer, const json_t **out,
                   struct err *err);
 int os_read_agent(struct openstack *os, struct err *err);
+int os_session(const struct site_conf *conf, struct session **out, struct err *err);
 int os_open_session(struct openstack *os, struct err *err);
 void os_put_shapes(struct openstack *os, struct probe *out);
 void os_put_images(struct openstack *os, struct probe *out);

@@ -52,18 +52,22 @@ struct session {
     int compute_minor; /* 0: not negotiated yet */
 };
 
+/* Whom it trusts, and as whom it comes. */
+static struct http_options options_of(const struct cloud *cloud)
+{
+    return (struct http_options){
+        .insecure = cloud->insecure, .cacert = cloud->cacert, .cert = cloud->cert, .key = cloud->key
+    };
+}
+
 int session_new(struct cloud *cloud, double calls_per_second, int burst, struct session **out,
                 struct err *err)
 {
     struct session *session = xcalloc(1, sizeof *session);
-    struct http_options options = {
-        .insecure = cloud->insecure,
-        .cacert = cloud->cacert,
-        .cert = cloud->cert,
-        .key = cloud->key,
-        .calls_per_second = calls_per_second,
-        .burst = burst,
-    };
+    struct http_options options = options_of(cloud);
+
+    options.calls_per_second = calls_per_second;
+    options.burst = burst;
 
     session->cloud = *cloud;
     memset(cloud, 0, sizeof *cloud);
@@ -381,7 +385,7 @@ static int prepare(struct session *session, const struct os_call *calls, const b
 
 /* One call as it is sent. */
 struct letter {
-    char *url, *text, *auth, *version;
+    char *url, *text, *auth, *version, *type;
     const char *headers[6];
     struct http_request request;
 };
@@ -397,8 +401,10 @@ static void letter_write(struct letter *letter, const struct session *session,
     letter->version = xasprintf("X-OpenStack-Nova-API-Version: 2.%d", session->compute_minor);
     letter->headers[at++] = letter->auth;
     letter->headers[at++] = "Accept: application/json";
+    letter->type =
+        xasprintf("Content-Type: %s", call->content_type ? call->content_type : "application/json");
     if (call->body)
-        letter->headers[at++] = "Content-Type: application/json";
+        letter->headers[at++] = letter->type;
     if (call->service == OS_COMPUTE)
         letter->headers[at++] = letter->version;
     if (call->service == OS_PLACEMENT)
@@ -426,6 +432,7 @@ static void letter_burn(struct letter *letter)
     free(letter->text);
     free(letter->url);
     free(letter->version);
+    free(letter->type);
 }
 
 /* The path without its query, for words about a fault. */
@@ -577,4 +584,35 @@ int session_call(struct session *session, struct os_call *call, int64_t deadline
     if (err)
         *err = own;
     return -1;
+}
+
+int session_carry(struct session *session, enum os_service service, const char *path,
+                  struct carry *carry, int64_t deadline_mono_ms, struct err *err)
+{
+    const struct http_options options = options_of(&session->cloud);
+    const struct os_call what = { .service = service, .method = "PUT", .path = path };
+    own_str char *words = what_of(&what), *url = NULL, *auth = NULL;
+    int rc;
+
+    if (session_ready(session, deadline_mono_ms, err) < 0 ||
+        find_endpoint(session, service, err) < 0)
+        return -1;
+    url = xasprintf("%s%s", session->endpoints[service], path);
+    auth = xasprintf("X-Auth-Token: %s", session->token);
+    carry->url = url;
+    carry->options = &options;
+    carry->headers = (const char *const[]){ auth, "Content-Type: application/octet-stream", NULL };
+    rc = carry_run(carry, deadline_mono_ms, err);
+    explicit_bzero(auth, strlen(auth));
+    carry->url = NULL;
+    carry->options = NULL;
+    carry->headers = NULL;
+    if (rc < 0)
+        return -1;
+    if (carry->answer.status == 401) /* the next try logs in anew */
+        forget_token(session);
+    return carry->answer.status >= 200 && carry->answer.status < 300
+               ? 0
+               : os_fault(words, carry->answer.status, carry->answer.body.data,
+                          carry->answer.body.length, err);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "net/carry.h"
 #include "net/http.h"
 #include "sites/openstack/clouds.h"
 
@@ -38,6 +39,7 @@ struct os_call {
     const char *method;
     const char *path; /* below the service's endpoint: "/servers/detail?limit=100" */
     const json_t *body;
+    const char *content_type; /* of the body; NULL: application/json */
 
     /* The answer: */
     long status;
@@ -54,6 +56,10 @@ int session_call(struct session *session, struct os_call *call, int64_t deadline
  * was answered with a 2xx. */
 void session_calls(struct session *session, struct os_call *calls, size_t count,
                    int64_t deadline_mono_ms, struct err *errs);
+
+/* A large body as a PUT to `path`; the caller fills in what is carried.  0: answered with a 2xx. */
+int session_carry(struct session *session, enum os_service service, const char *path,
+                  struct carry *carry, int64_t deadline_mono_ms, struct err *err);
 
 /* Log in if that is not done. */
 int session_ready(struct session *session, int64_t deadline_mono_ms, struct err *err);

@@ -47,14 +47,24 @@ static int count_requests(struct openstack *os, const char *what, const char *na
 const struct image *os_choose_image(const struct openstack *os, const char *name, struct err *err)
 {
     const struct site_conf *conf = os->conf;
-    const char *here = name ? site_conf_image(conf, name) : NULL;
+    const struct image_name *mapped = NULL;
 
-    if (!here)
-        here = name                ? name
-               : conf->image_count ? conf->images[0].here
-               : os->image_count   ? os->images[0].id
-                                   : "";
-    return image_find(os, here, err);
+    for (size_t i = 0; i < conf->image_count && !mapped; i++)
+        if (!name || strcmp(conf->images[i].name, name) == 0)
+            mapped = &conf->images[i];
+    if (mapped && mapped->from) {
+        const struct image *image = image_brought(os, mapped);
+
+        if (!image)
+            err_set(err, FAULT_NOT_FOUND, "image '%s' is not there yet", mapped->name);
+        return image;
+    }
+    return image_find(os,
+                      mapped            ? mapped->here
+                      : name            ? name
+                      : os->image_count ? os->images[0].id
+                                        : "",
+                      err);
 }
 
 static int user_data(const struct openstack *os, const char *boot_text, const struct image *image,
@@ -297,5 +307,5 @@ int shared_remove(struct openstack *os, int64_t deadline, struct err *err)
             *err = why;
         return -1;
     }
-    return 0;
+    return images_remove(os, deadline, err);
 }

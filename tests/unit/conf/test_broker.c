@@ -229,6 +229,57 @@ static void a_broken_site_spoils_only_itself(void **state)
     broker_conf_free(&conf);
 }
 
+static void images_are_named_or_brought(void **state)
+{
+#define SUM "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    struct broker_conf conf =
+        parse("sites:\n"
+              "  - name: a\n"
+              "    type: openstack\n"
+              "    images:\n"
+              "      there: Debian 12\n"
+              "      brought: {from: https://h.example/d.qcow2, sha256: " SUM "}\n"
+              "      named: {name: Mine, from: d.img, disk_format: raw, sha512: " SUM SUM ",\n"
+              "              properties: {os_distro: debian, min_disk: 3}}\n"
+              "  - name: b\n"
+              "    type: openstack\n"
+              "    images:\n"
+              "      one: {from: d.qcow2}\n"
+              "      two: {from: d.img, sha256: " SUM "}\n"
+              "      three: {sha256: " SUM "}\n"
+              "      four: {from: d.raw, sha256: ABC, form: raw}\n"
+              "      five: {from: \"https://me:secret@h.example/d.raw\", sha256: " SUM "}\n");
+    const struct site_conf *site = &conf.sites[0];
+    own_str char *from = site_conf_source(site, &site->images[2]);
+
+    (void)state;
+    assert_null(site->fault);
+    assert_null(site->images[0].from);
+    assert_string_equal(site_conf_image(site, "there"), "Debian 12");
+    assert_string_equal(site_conf_image(site, "brought"), "brought");
+    assert_string_equal(site->images[1].disk_format, "qcow2");
+    assert_string_equal(site->images[1].sha256, SUM);
+    assert_string_equal(site->images[2].here, "Mine");
+    assert_string_equal(from, "d.img");
+    assert_string_equal(json_string_value(json_object_get(site->images[2].properties, "min_disk")),
+                        "3");
+    assert_string_equal(
+        conf.sites[1].fault,
+        "f:12:12: sites[1].images.one: needs 'sha256' or 'sha512'; its publisher tells it, often "
+        "in "
+        "a file SHA512SUMS\n"
+        "f:13:12: sites[1].images.two: needs 'disk_format': the name does not end in one; say "
+        "which, "
+        "such as qcow2 or raw\n"
+        "f:14:14: sites[1].images.three: needs 'from'; write its name at the site alone, where it "
+        "is "
+        "there already\n"
+        "f:15:35: sites[1].images.four.sha256: 'ABC' is not 64 lower-case hex digits\n"
+        "f:15:40: unknown key 'form'; did you mean 'from'?\n"
+        "f:16:13: sites[1].images.five: 'from' must hold no user and no password");
+    broker_conf_free(&conf);
+}
+
 static void a_refusal_leaves_the_old_configuration_and_counts_what_it_cannot_hold(void **state)
 {
     own_buf struct buf text = BUF_INIT(0);
@@ -315,6 +366,7 @@ int main(void)
         cmocka_unit_test(all_site_keys_arrive_and_the_rest_is_the_drivers),
         cmocka_unit_test(defaults_follow_type_and_tier),
         cmocka_unit_test(a_broken_site_spoils_only_itself),
+        cmocka_unit_test(images_are_named_or_brought),
         cmocka_unit_test(a_refusal_leaves_the_old_configuration_and_counts_what_it_cannot_hold),
         cmocka_unit_test(drivers_name_file_line_and_key),
         cmocka_unit_test(a_made_up_site_reports_by_name),

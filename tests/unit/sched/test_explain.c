@@ -67,6 +67,12 @@ static void placement_and_rules_are_named(void **state)
              "further tier", "placement.tier is commercial");
     explains("site a images=deb; shape a m; class 1 image=suse", 1, "a", "never", "no image 'suse'",
              "image is added");
+    explains("site a images=deb,suse awaited=deb; shape a m; class 1 image=deb", 1, "a", "closed",
+             "its image deb is on its way there (half of it was sent)", NULL);
+    explains("site a images=deb,suse awaited=deb; shape a m; class 1", 1, "a", "closed",
+             "image deb", NULL);
+    explains("site a images=deb,suse awaited=deb; shape a m; class 1 image=suse", 1, "a", "ready",
+             "new worker", NULL);
     explains("site a tier=partner; shape a m; project p tier=home; class 1", 1, "a", "never",
              "rule of its project", "rules of its project");
     explains("site a; shape a m; class 1 container=c", 1, "a", "never", "cannot run containers",

@@ -187,6 +187,17 @@ static void add_limit(struct words *words)
                               .in_use = number(words, "used", 0) };
 }
 
+static void add_awaited(const struct words *words, struct sched_site *site)
+{
+    uint32_t *images = name_list(words, "awaited", &site->awaited_count);
+    struct sched_awaited *awaited =
+        arena_alloc(&words->w->arena, site->awaited_count * sizeof *awaited);
+
+    for (size_t i = 0; i < site->awaited_count; i++)
+        awaited[i] = (struct sched_awaited){ .image = images[i], .why = "half of it was sent" };
+    site->awaited = awaited;
+}
+
 static void add_site(struct words *words)
 {
     static const char *const phases[] = { "test", "pre-production", "production", NULL };
@@ -227,6 +238,7 @@ static void add_site(struct words *words)
     };
     site->images = name_list(words, "images", &site->image_count);
     site->image = site->image_count ? site->images[0] : 0;
+    add_awaited(words, site);
 }
 
 static void add_shape(struct words *words)

@@ -8,7 +8,7 @@
  *   user NAME project= weight= usage=
  *   limit NAME cap= used=
  *   site NAME tier= phase= jurisdiction= max= overflow= idle= wait= boot= walltime= age=
- * credential= mode= images=A,B closed= creates= local cloudact containers bound shared down
+ * credential= mode= images=A,B awaited=A,B closed= creates= local cloudact containers bound shared down
  * unprobed shape SITE NAME cpus= memory= disk= gpus= model= gpumem= price= closed= quota SITE KIND
  * limit= ours= others= reserved= each=   (KIND: workers cores memory disk other gpus gpus:MODEL)
  *   class ID n= cpus= memory= disk= gpus= model=A,B gpumem= nodes= run= high= wall= project= user=

@@ -264,6 +264,57 @@ static char *plain_of(const struct user_data *what)
     return buf_take(&text);
 }
 
+/* With ' for ". */
+static json_t *loose(const char *text)
+{
+    own_str char *strict = xstrdup(text);
+
+    for (char *at = strict; (at = strchr(at, '\''));)
+        *at = '"';
+    return parse(strict);
+}
+
+static void an_image_is_known_by_what_it_holds(void **state)
+{
+    static struct image_name mine = { .name = "d",
+                                      .here = "D",
+                                      .from = "d.raw",
+                                      .sha256 = "aa",
+                                      .sha512 = "bb",
+                                      .disk_format = "raw" };
+    static const struct site_conf conf = { .images = &mine, .image_count = 1 };
+    static const struct {
+        const char *image;
+        bool is, wanted;
+    } cases[] = {
+        { "{'name': 'D', 'disk_format': 'raw', 'os_hash_algo': 'sha512', 'os_hash_value': 'bb'}",
+          true, true },
+        { "{'name': 'D', 'disk_format': 'raw', 'os_hash_algo': 'sha512', 'os_hash_value': 'aa'}",
+          false, true },
+        /* By its mark, but not when somebody else set it. */
+        { "{'name': 'D', 'disk_format': 'raw', 'spillway-content': 'sha256:aa', 'owner': 'p'}",
+          true, true },
+        { "{'name': 'D', 'disk_format': 'raw', 'spillway-content': 'sha256:aa', 'owner': 'q'}",
+          false, true },
+        { "{'name': 'D', 'disk_format': 'raw', 'spillway-content': 'sha256:bb', 'owner': 'p'}",
+          false, false },
+        { "{'name': 'D', 'disk_format': 'qcow2', 'spillway-content': 'sha256:aa', 'owner': 'p'}",
+          false, false },
+        { "{'name': 'E', 'disk_format': 'raw', 'os_hash_algo': 'sha512', 'os_hash_value': 'bb'}",
+          true, false },
+        { "{'name': 'D', 'status': 'queued', 'owner': 'p'}", false, true }, /* half made */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(cases); i++) {
+        own_json json_t *image = loose(cases[i].image);
+
+        if (image_is(image, &mine, "p") != cases[i].is ||
+            image_wanted(&conf, image) != cases[i].wanted)
+            fail_msg("%s", cases[i].image);
+    }
+}
+
 static void images_are_chosen_by_properties(void **state)
 {
     own_json json_t *image = parse(
@@ -480,6 +531,7 @@ int main(void)
         cmocka_unit_test(placement_is_asked_for_one_class),
         cmocka_unit_test(what_placement_could_give_is_added_up),
         cmocka_unit_test(images_are_chosen_by_properties),
+        cmocka_unit_test(an_image_is_known_by_what_it_holds),
         cmocka_unit_test(user_data_is_a_cloud_config),
         cmocka_unit_test(coreos_is_told_in_its_own_way),
         cmocka_unit_test(ignition_is_of_its_shape),

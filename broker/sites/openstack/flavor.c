@@ -140,11 +140,16 @@ int extra_specs_gpus(const json_t *specs, char **model)
     }
     if (!count || *model)
         return count;
-    /* A vGPU's class says no model, but the traits that it requires may. */
+    /* A vGPU's class says no model, but the traits that it requires may: those that an operator
+     * named, for of the others none is of a model. */
     json_object_foreach((json_t *)(uintptr_t)specs, key, value)
     {
-        if (strncmp(key, "trait", 5) == 0 && strchr(key, ':') && has_word(key, "GPU"))
-            set_model(model, model_of(strchr(key, ':') + 1));
+        const char *text = json_string_value(value), *trait = strchr(key, ':');
+
+        if (strncmp(key, "trait", 5) == 0 && trait && strncmp(trait, ":CUSTOM_", 8) == 0 &&
+            (has_word(trait, "GPU") || has_word(trait, "NVIDIA")) && text &&
+            strcmp(text, "required") == 0)
+            set_model(model, model_of(trait + 1));
     }
     return count;
 }

@@ -157,6 +157,15 @@ static void gpus_are_read_from_extra_specs(void **state)
     assert_gpus("{\"resources1:CUSTOM_NVIDIA_A100_80GB\":\"1\"}", 1, "A100-80GB");
     assert_gpus("{\"resources:VGPU\":\"1\"}", 1, NULL);
     assert_gpus("{\"resources:VGPU\":\"1\",\"trait:CUSTOM_VGPU_T4\":\"required\"}", 1, "T4");
+    assert_gpus("{\"resources:VGPU\":\"1\",\"trait:CUSTOM_NVIDIA_A10\":\"required\"}", 1, "A10");
+    assert_gpus("{\"resources:VGPU\":\"1\",\"trait:CUSTOM_GPU_L4\":\"forbidden\","
+                "\"trait:HW_GPU_API_VULKAN\":\"required\"}",
+                1, NULL);
+    assert_gpus("{\"resources:PGPU\":\"1\",\"trait1:CUSTOM_GPU_L40S\":\"required\"}", 1, "L40S");
+    /* A trait alone gives none: it says where the server stands. */
+    assert_gpus("{\"trait:CUSTOM_GPU_V100\":\"required\"}", 0, NULL);
+    assert_gpus("{\"pci_passthrough:alias\":\"gpu:2\",\"trait:CUSTOM_GPU_V100\":\"required\"}", 2,
+                "V100");
     assert_gpus("{\"pci_passthrough:alias\":\"nvidia-v100:4\"}", 4, "V100");
     assert_gpus("{\"pci_passthrough:alias\":\"a100:1,nvme:2\"}", 1, "A100");
     assert_gpus("{\"pci_passthrough:alias\":\"smartnic:1\"}", 0, NULL);

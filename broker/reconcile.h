@@ -45,7 +45,8 @@ int reconcile_joined(struct reconcile *reconcile, struct qworker *worker, struct
 int reconcile_probe(struct reconcile *reconcile, int64_t deadline_mono_ms, struct err *err);
 /* All that bears our mark there: {"resources": [{"kind", "id", "worker", "state", "age_s",
  * "owned", "cost"}…], "findings": ["a sentence on what is unsafe"…], "reaped": N}.  What workers share is
- * owned while there are any; the cost is of a worker whose price is known, so far. */
+ * owned while there are any; the cost is so far, of a worker,
+ * a volume or a floating address whose price is known. */
 int reconcile_audit(struct reconcile *reconcile, bool reap, int64_t deadline_mono_ms, json_t **out,
                     struct err *err);
 

@@ -117,6 +117,8 @@ static const struct field price_fields[] = {
     FIELD("currency", read_text, struct site_conf, currency, .good = is_currency,
           .want = "a currency's code such as EUR"),
     FIELD("hour", read_double, struct site_conf, price_hour, BETWEEN(0, 1e6)),
+    FIELD("volume", read_double, struct site_conf, price_volume, BETWEEN(0, 1e6)),
+    FIELD("address", read_double, struct site_conf, price_address, BETWEEN(0, 1e6)),
     FIELD_SELF("flavors", read_prices, BETWEEN(0, 1e6)),
     { 0 },
 };
@@ -470,6 +472,8 @@ void site_conf_init(struct site_conf *conf, const char *name, const char *type)
         .enabled = true,
         .limits = { .workers = -1, .cores = -1, .memory = -1, .disk = -1, .gpus = -1 },
         .price_hour = -1,
+        .price_volume = -1,
+        .price_address = -1,
         .idle_ms = (int64_t)(10 * MINUTE_MS),
         .boot_deadline_ms = (int64_t)(30 * MINUTE_MS), /* first boots of 18 minutes were seen */
         .probe_ms = (int64_t)MINUTE_MS,

@@ -88,6 +88,8 @@ struct site_conf {
     struct site_limits limits;
     char *currency;    /* NULL: no prices */
     double price_hour; /* of a worker of any other shape; < 0: not known */
+    /* of a GiB of volume and of a floating address, an hour; < 0: not known */
+    double price_volume, price_address;
     struct shape_price *prices;
     size_t price_count;
     struct image_name *images;

@@ -85,10 +85,11 @@ enum instance_state { INSTANCE_BOOTING, INSTANCE_ACTIVE, INSTANCE_FAILED, INSTAN
 
 /* Something at the site that bears our mark. */
 struct resource {
-    char *kind; /* "worker", or "port", "volume", "floating-ip", "secret", ... */
-    char *id;   /* the site's own name of it */
-    char *name; /* order->name of the worker that it belongs to; NULL: of none */
-    bool kept;  /* one without a name: not to be destroyed now, though no worker is left */
+    char *kind;    /* "worker", or "port", "volume", "floating-ip", "secret", ... */
+    char *id;      /* the site's own name of it */
+    char *name;    /* order->name of the worker that it belongs to; NULL: of none */
+    bool kept;     /* one without a name: not to be destroyed now, though no worker is left */
+    int64_t bytes; /* of a volume; else 0 */
     enum instance_state state;
     char *detail;       /* the site's words for its state; may be NULL */
     enum fault fault;   /* of a failed one: what kind, where the site says; else FAULT_NONE */

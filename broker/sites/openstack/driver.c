@@ -404,6 +404,8 @@ static void add_thing(const struct thing *thing, struct resources_list *out)
 
     add_resource(out, thing->kind, thing->id, thing->name, thing->created_ms);
     made = &out->list[out->count - 1];
+    if (strcmp(thing->kind, "volume") == 0)
+        made->bytes = thing->size * GIB;
     if (is_error(thing->status)) {
         made->state = INSTANCE_FAILED;
         made->fault = FAULT_UNAVAILABLE;

@@ -4,7 +4,7 @@
 cloud() { "$OPENSTACK/cloud.py" "$@"; }
 cloud volume site-a reference
 conf ", idle: 3s, scratch: {size: 2GiB, type: fake}, volume: {name: reference, mount: $T/reference}
-     , floating_network: outside, server_group: soft-anti-affinity, price: {currency: EUR, hour: 3600}" site-a
+     , floating_network: outside, server_group: soft-anti-affinity, price: {currency: EUR, hour: 3600, volume: 3600, address: 3600}" site-a
 guests_start
 broker_start --config conf.yaml
 ok "the site answers" 'eventually 60 "spillway sites show site-a --json | json health | grep -qx up"'
@@ -32,6 +32,8 @@ for kind in worker port floating-ip volume security-group server-group; do
     like "the audit shows a $kind, owned" "$audit" "^$kind .* yes"
 done
 like "the worker with its cost so far" "$audit" '^worker .*[0-9] EUR'
+like "a volume with its own" "$audit" '^volume .*[0-9] EUR'
+like "and the address" "$audit" '^floating-ip .*[0-9] EUR'
 like "what is open to the world, though not ours" "$audit" '^finding: security group .* lets in|^worker'
 eventually 20 'spillway sites show site-a | grep -Eq "^volumes +4 +1 +1 +0 +2"'
 like "the ledger shows them as ours" "$(spillway sites show site-a)" '^volumes +4 +1 +1 +0 +2'

@@ -125,6 +125,10 @@ static double handled(const struct suits *suits, enum tier tier, double run, dou
         double horizon = suit->tier < tier ? near : suit->tier > tier ? same - suit->leave : same;
         double starts = pool_starts(suit, run, horizon);
 
+        /* Work that is queued lies on all workers alike; where there are more of them than tasks, some
+         * are free all the same. */
+        if (suit->coming && suit->boot / suit->workers <= horizon)
+            starts = fmax(starts, fmax(suit->workers - suit->booked, 0) * suit->slots);
         if (suits->at_once)
             starts = fmin(starts, fmax(suit->workers - suit->due, 0) * suit->slots);
         sum += starts;
@@ -565,7 +569,8 @@ static void accept(struct pass *pass, struct pass_class *pc, const struct offer 
     if (site->tier != TIER_HOME && pass->projects[class->project].workers_left != NO_LIMIT)
         pass->projects[class->project].workers_left -= offer->count;
     money_take(pass, pc, offer->cost * (double)offer->count);
-    pool.queued = (double)offer->boot * (double)offer->count;
+    pool.boot = pool.queued = (double)offer->boot * (double)offer->count;
+    pool.booked = fmin(tasks / offer->slots, pool.workers);
     if (pc->prepares)
         pool.due = tasks / offer->slots;
     else
@@ -575,6 +580,23 @@ static void accept(struct pass *pass, struct pass_class *pc, const struct offer 
     if (pc->start_ms < 0)
         pc->start_ms = d->figures.start_ms;
     order_charge(pass, class, &option->need, (int64_t)tasks);
+}
+
+/* Where the class's tasks take the first slots of workers that boot. */
+static void book(struct pass *pass, const struct pass_class *pc)
+{
+    double left = (double)(pc->left - pc->assigned);
+
+    for (size_t i = 0; i < pass->suited_count && left > 0; i++) {
+        struct pool *pool = &pass->pools[pass->suited[i].pool];
+        double slots = (double)room_count(&pool->total, &pass->suited[i].option->need);
+        double some = fmin(left, fmax(pool->workers - pool->booked, 0) * slots);
+
+        if (pool->coming) {
+            pool->booked += some / slots;
+            left -= some;
+        }
+    }
 }
 
 /* What is left waits for the pools there are, `suits`, which are as pass->suited has them. */
@@ -588,6 +610,7 @@ static void queue_up(struct pass *pass, struct pass_class *pc, const struct suit
     for (size_t i = 0; i < suits->count; i++)
         pc->coming |= suits->list[i].coming;
     suits_queue(pass, suits, TIERS_ALL, (double)(pc->left - pc->assigned) * run);
+    book(pass, pc);
     pc->pooled = suits->count > 0;
     pc->queued = true;
 }

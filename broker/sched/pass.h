@@ -74,10 +74,10 @@ struct pass_site {
 
 /* Pools that suit the class in hand: one by one, or alike ones taken together. */
 struct suit {
-    double workers, phase, spread, pieces, queued, due; /* as of a pool */
-    double part;                                        /* of a worker that one task takes */
-    double slots;                                       /* tasks at a time on one worker */
-    double leave;                                       /* gain that it takes to leave for it */
+    double workers, phase, spread, pieces, queued, due, boot, booked; /* as of a pool */
+    double part;  /* of a worker that one task takes */
+    double slots; /* tasks at a time on one worker */
+    double leave; /* gain that it takes to leave for it */
     enum tier tier;
     bool coming;
 };
@@ -153,6 +153,8 @@ struct pool {
     double phase, spread, pieces;
     double queued;  /* worker-ms that come after that and before a newcomer */
     double due;     /* workers' worth of tasks still to come that will start here */
+    double boot;    /* of those that boot: worker-ms until they are ready */
+    double booked;  /* and workers' worth of tasks that others will start there at once */
     bool coming;    /* booting */
     int next;       /* of the same site, counted from 1; 0: none */
     enum tier tier; /* of its site, ... */

@@ -134,6 +134,7 @@ void pool_make(struct pass *pass)
             /* One that is late is ready before another that would be made now. */
             int64_t late = boot < LATE_MS ? boot : LATE_MS;
 
+            pool->boot += (double)(ready > pass->now ? ready - pass->now : late);
             pool->queued += (double)(ready > pass->now ? ready - pass->now : late);
         } else if (snap->run_count == 0) {
             double most = (double)pass->params->default_run_ms, part = held_part(worker);
@@ -231,6 +232,8 @@ static void suit_add(const struct pass_class *pc, const struct sched_option *opt
     suit->pieces += pool->pieces;
     suit->queued += pool->queued;
     suit->due += pool->due;
+    suit->boot += pool->boot;
+    suit->booked += pool->booked;
     suit->tier = pool->tier;
     suit->coming = pool->coming;
 }

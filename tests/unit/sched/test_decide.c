@@ -49,6 +49,26 @@ static void nor_when_it_is_late_where_boots_take_no_time(void **state)
     world_free(w);
 }
 
+/* Twenty long tasks and a short one, each of which will start at once on one of the workers that boot. */
+static void nor_where_more_workers_boot_than_tasks_wait(void **state)
+{
+    struct world *w =
+        world_new("site a boot=2m; shape a m cpus=1; class 1 n=20 run=10m; class 2 n=1 run=2m");
+    char line[64];
+
+    (void)state;
+    for (int i = 1; i <= 21; i++) {
+        snprintf(line, sizeof line, "worker %d site=a state=booting", i);
+        world_add(w, line);
+    }
+    decide(w);
+    assert_int_equal(created(w, 0, NULL), 0);
+    world_class(w, 2)->ready = 2;
+    decide(w);
+    assert_int_equal(created(w, 0, NULL), 1);
+    world_free(w);
+}
+
 static void tasks_pack_on_the_cpus(void **state)
 {
     struct world *w = world_new("site here local; shape here machine cpus=8;"
@@ -238,6 +258,7 @@ int main(void)
         cmocka_unit_test(the_first_job_starts_the_machines_worker),
         cmocka_unit_test(while_it_boots_no_second_one_is_asked_for),
         cmocka_unit_test(nor_when_it_is_late_where_boots_take_no_time),
+        cmocka_unit_test(nor_where_more_workers_boot_than_tasks_wait),
         cmocka_unit_test(tasks_pack_on_the_cpus),
         cmocka_unit_test(memory_that_is_not_asked_for_does_not_count),
         cmocka_unit_test(short_tasks_are_leased_ahead_once_their_length_is_known),

@@ -90,8 +90,7 @@ static const struct site_conf *conf_of(const struct reconcile *r)
     return site_conf_of(r->options.site);
 }
 
-/* ---- making
- * ------------------------------------------------------------------------------------------ */
+/* ---- making */
 
 static void make_free(struct make_item *item)
 {
@@ -271,17 +270,16 @@ int reconcile_joined(struct reconcile *r, struct qworker *worker, struct err *er
 
     if (rc < 0)
         worker->state = WORKER_DESTROYING;
-    if (rc == SITE_JOINED_LESS) {
-        pthread_mutex_lock(&r->lock);
-        r->probe_now = true;
-        pthread_mutex_unlock(&r->lock);
-        reconcile_poke(r);
-    }
-    return rc < 0 ? -1 : 0;
+    if (rc != SITE_JOINED_LESS)
+        return rc < 0 ? -1 : 0;
+    pthread_mutex_lock(&r->lock);
+    r->probe_now = true;
+    pthread_mutex_unlock(&r->lock);
+    reconcile_poke(r);
+    return 0;
 }
 
-/* ---- removing
- * ----------------------------------------------------------------------------------------- */
+/* ---- removing */
 
 static bool retry_due(struct reconcile *r, int64_t worker)
 {
@@ -312,20 +310,23 @@ static void retry_done(struct reconcile *r, int64_t worker)
     free(map_del(&r->retries, (uint64_t)worker));
 }
 
-static void destroy_one(struct reconcile *r, const struct row *row)
+static void destroy_some(struct reconcile *r, const struct row *const *rows, size_t count)
 {
-    struct err err = ERR_INIT;
+    const char *names[SITE_DESTROYS_MOST] = { NULL };
+    struct err errs[SITE_DESTROYS_MOST] = { ERR_INIT };
 
-    if (!retry_due(r, row->id))
-        return;
-    if (site_destroy(r->options.site, row->name, clock_mono_ms() + CALL_MS, &err) < 0)
-        note_fault(r, row->id, err.text);
-    /* Also after success: what is still listed by then is asked to go again. */
-    retry_later(r, row);
+    for (size_t i = 0; i < count; i++)
+        names[i] = rows[i]->name;
+    site_destroy_many(r->options.site, names, count, CALL_MS, errs);
+    for (size_t i = 0; i < count; i++) {
+        if (errs[i].fault != FAULT_NONE)
+            note_fault(r, rows[i]->id, errs[i].text);
+        /* Also after success: what is still listed by then is asked to go again. */
+        retry_later(r, rows[i]);
+    }
 }
 
-/* ---- comparing
- * ------------------------------------------------------------------------------------------ */
+/* ---- comparing */
 
 static size_t copy_rows(struct reconcile *r, struct row **out)
 {
@@ -425,23 +426,40 @@ static void check_live(struct reconcile *r, const struct row *row, const struct 
         keep_diagnosis(r, row, REASON_BOOT, FAULT_TIMEOUT, "its agent did not join in time");
 }
 
-static void check_row(struct reconcile *r, const struct row *row, const struct resource *resource,
+/* Is it to be asked to go, now? */
+static bool check_row(struct reconcile *r, const struct row *row, const struct resource *resource,
                       int64_t listed_ms)
 {
     struct err err = ERR_INIT;
 
     if (row->state == WORKER_INTENT)
-        return;
+        return false;
     if (row->state != WORKER_DESTROYING) {
         check_live(r, row, resource, listed_ms);
-        return;
+        return false;
     }
     r->look = true;
-    if (resource || !map_get(&r->retries, (uint64_t)row->id)) {
-        destroy_one(r, row);
-    } else if (store_worker_absent(r->options.store, row->id, listed_ms,
-                                   site_traits(r->options.site)->settle_ms + 50, &err) < 0) {
+    if (resource || !map_get(&r->retries, (uint64_t)row->id))
+        return retry_due(r, row->id);
+    if (store_worker_absent(r->options.store, row->id, listed_ms,
+                            site_traits(r->options.site)->settle_ms + 50, &err) < 0)
         log_error("site %s: worker %s: %s", name_of(r), row->name, err.text);
+    return false;
+}
+
+static void check_rows(struct reconcile *r, const struct row *rows, size_t count,
+                       const struct map *by_resource, int64_t listed_ms)
+{
+    const struct row *leaving[SITE_DESTROYS_MOST];
+    size_t left = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (check_row(r, &rows[i], map_get_str(by_resource, rows[i].name), listed_ms))
+            leaving[left++] = &rows[i];
+        if (left == array_len(leaving) || i + 1 == count) {
+            destroy_some(r, leaving, left);
+            left = 0;
+        }
     }
 }
 
@@ -479,8 +497,7 @@ static void compare(struct reconcile *r, const struct resources_list *list, int6
         else if (!map_get_str(&by_resource, one->name))
             map_put_str(&by_resource, one->name, one);
     }
-    for (size_t i = 0; i < count; i++)
-        check_row(r, &rows[i], map_get_str(&by_resource, rows[i].name), listed_ms);
+    check_rows(r, rows, count, &by_resource, listed_ms);
     map_fini(&by_row);
     map_fini(&by_resource);
     if (count == 0)
@@ -544,8 +561,7 @@ static int probe(struct reconcile *r, struct err *err)
     return rc;
 }
 
-/* ---- questions
- * ---------------------------------------------------------------------------------------------- */
+/* ---- questions */
 
 /* An hour; -1: not known, or it has none. */
 static double price_of(struct reconcile *r, const struct row *row, const struct resource *resource)
@@ -734,9 +750,7 @@ static void answer_asks(struct reconcile *r)
     }
 }
 
-/* ---- the thread
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the thread */
 
 void reconcile_poke(struct reconcile *r)
 {

@@ -545,6 +545,23 @@ int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, 
                   site->driver->destroy(site->self, name, deadline_mono_ms, err), err);
 }
 
+void site_destroy_many(struct site *site, const char *const *names, size_t count, int64_t call_ms,
+                       struct err *errs)
+{
+    const struct site_driver *driver = site->driver;
+    bool at_once = count > 1 && driver->destroy_many;
+
+    if (at_once)
+        driver->destroy_many(site->self, names, count, clock_mono_ms() + call_ms, errs);
+    for (size_t i = 0; i < count; i++) {
+        struct err err = at_once ? errs[i] : (struct err)ERR_INIT;
+        int rc = at_once ? settle(site, "destroy", NULL, err.fault ? -1 : 0, &err)
+                         : site_destroy(site, names[i], clock_mono_ms() + call_ms, &err);
+
+        errs[i] = rc < 0 ? err : (struct err)ERR_INIT;
+    }
+}
+
 /* With the lock held; NULL: the shape is no longer offered. */
 static const struct shape *promised(const struct site *site, const char *name)
 {

@@ -89,6 +89,10 @@ int site_diagnose(struct site *site, const char *name, int64_t deadline_mono_ms,
 /* Findings of the site's own, see site_driver.audit; none where it has none. */
 int site_audit(struct site *site, int64_t deadline_mono_ms, json_t *findings, struct err *err);
 int site_destroy(struct site *site, const char *name, int64_t deadline_mono_ms, struct err *err);
+/* 1 to SITE_DESTROYS_MOST workers, `call_ms` for all together where the driver takes many at once, else
+ * for each; errs[i] is the outcome of each. */
+void site_destroy_many(struct site *site, const char *const *names, size_t count, int64_t call_ms,
+                       struct err *errs);
 /* A worker of that shape joined, with this much of each.  With all the GPUs that the shape promises
  * the breakers close; with fewer it is -1, a boot that failed.  Memory and disk are never quite what
  * a flavor promises: from the next probe on the shape has what its worker had.  SITE_JOINED_LESS:

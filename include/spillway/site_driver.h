@@ -112,7 +112,8 @@ struct resource *resource_list_add(struct resources_list *list, const char *kind
 struct site_conf; /* broker/conf/site.h */
 struct site_home; /* site_home.h */
 
-#define SITE_CREATES_MOST 32 /* in one create_many */
+#define SITE_CREATES_MOST  32 /* in one create_many */
+#define SITE_DESTROYS_MOST 32 /* in one destroy_many */
 
 struct site_driver {
     const char *type;  /* as in `type:` of a site file */
@@ -150,6 +151,10 @@ struct site_driver {
      * `list` until it no longer shows.  `name` NULL, only where `shares` is set and `list` showed things
      * without one: what workers share, now that there are none. */
     int (*destroy)(void *self, const char *name, int64_t deadline_mono_ms, struct err *err);
+    /* The same for `count` (2 to SITE_DESTROYS_MOST) at once, each with a name and its own outcome in
+     * errs[i].  NULL: destroy is called for each. */
+    void (*destroy_many)(void *self, const char *const *names, size_t count,
+                         int64_t deadline_mono_ms, struct err *errs);
     /* A descriptor that becomes readable when a worker may have changed state, or -1.  NULL: none. */
     int (*watch_fd)(void *self);
     /* What an operator should know of how safe the account and the site are: sentences, added to the

@@ -279,11 +279,21 @@ static int find_job(struct kubernetes *kube, const char *name, int64_t deadline,
     return 0;
 }
 
+static char *job_path(const struct kubernetes *kube, const char *name)
+{
+    return xasprintf("/apis/batch/v1/namespaces/%s/jobs/%s", kube->namespace, name);
+}
+
+static json_t *delete_options(void)
+{
+    return json_pack("{s:s, s:s, s:s}", "apiVersion", "v1", "kind", "DeleteOptions",
+                     "propagationPolicy", "Background");
+}
+
 static int delete_job(struct kubernetes *kube, const char *name, int64_t deadline, struct err *err)
 {
-    own_str char *path = xasprintf("/apis/batch/v1/namespaces/%s/jobs/%s", kube->namespace, name);
-    own_json json_t *body = json_pack("{s:s, s:s, s:s}", "apiVersion", "v1", "kind",
-                                      "DeleteOptions", "propagationPolicy", "Background");
+    own_str char *path = job_path(kube, name);
+    own_json json_t *body = delete_options();
     own_call struct call call = { .method = "DELETE", .path = path, .body = body };
 
     if (client_call(kube->client, &call, deadline, err) < 0 && call.status != 404)
@@ -493,15 +503,20 @@ static void look_at(void *arg, const struct tracked *worker)
         buf_puts(look->detail, worker->verdict.words);
 }
 
+static int watch_settled(struct kubernetes *kube, int64_t deadline_mono_ms, struct err *err)
+{
+    if (!kube->watch)
+        return err_set(err, FAULT_UNAVAILABLE, "the cluster is not followed yet");
+    return watch_ready(kube->watch, deadline_mono_ms, err);
+}
+
 static int inspect(void *self, const char *name, int64_t deadline_mono_ms, enum instance_state *out,
                    struct buf *detail, struct err *err)
 {
     struct kubernetes *kube = self;
     struct look look = { .state = INSTANCE_GONE, .detail = detail };
 
-    if (!kube->watch)
-        return err_set(err, FAULT_UNAVAILABLE, "the cluster is not followed yet");
-    if (watch_ready(kube->watch, deadline_mono_ms, err) < 0)
+    if (watch_settled(kube, deadline_mono_ms, err) < 0)
         return -1;
     watch_find(kube->watch, name, look_at, &look);
     free(look.pod);
@@ -532,9 +547,7 @@ int kubernetes_idle(void *self, int64_t deadline, struct kube_nodes *out, struct
     own_json json_t *busy = json_object();
     struct idle idle = { .kube = kube, .busy = busy, .out = out };
 
-    if (!kube->watch)
-        return err_set(err, FAULT_UNAVAILABLE, "the cluster is not followed yet");
-    if (watch_ready(kube->watch, deadline, err) < 0)
+    if (watch_settled(kube, deadline, err) < 0)
         return -1;
     watch_each(kube->watch, note_busy, &idle);
     if (idle.unsettled)
@@ -625,9 +638,7 @@ static int destroy(void *self, const char *name, int64_t deadline_mono_ms, struc
     struct look look = { .state = INSTANCE_GONE };
     int rc = 0;
 
-    if (!kube->watch)
-        return err_set(err, FAULT_UNAVAILABLE, "the cluster is not followed yet");
-    if (watch_ready(kube->watch, deadline_mono_ms, err) < 0)
+    if (watch_settled(kube, deadline_mono_ms, err) < 0)
         return -1;
     watch_find(kube->watch, name, look_at, &look);
     if (look.job && !look.leaves)
@@ -636,6 +647,59 @@ static int destroy(void *self, const char *name, int64_t deadline_mono_ms, struc
         rc = delete_pod(kube, look.pod, deadline_mono_ms, err);
     free(look.pod);
     return rc;
+}
+
+/* What the first try of many met that patience or a new credential mends is tried by itself. */
+static void settle_delete(struct kubernetes *kube, const char *name, const struct call *call,
+                          int64_t deadline, struct err *err)
+{
+    bool again = call->status == 401 || err->fault == FAULT_THROTTLED;
+
+    if (err->fault == FAULT_NONE || (call->status != 404 && !again))
+        return;
+    *err = (struct err)ERR_INIT;
+    if (again && delete_job(kube, name, deadline, err) == 0)
+        *err = (struct err)ERR_INIT;
+}
+
+/* Jobs are deleted at once; whatever else a worker may have left is rare, and goes by itself. */
+static void destroy_many(void *self, const char *const *names, size_t count,
+                         int64_t deadline_mono_ms, struct err *errs)
+{
+    struct kubernetes *kube = self;
+    own_mem struct call *calls = xcalloc(count, sizeof *calls);
+    own_mem struct err *each = xcalloc(count, sizeof *each);
+    own_mem size_t *of = xcalloc(count, sizeof *of);
+    own_json json_t *body = delete_options();
+    struct err why = ERR_INIT;
+    int rc = watch_settled(kube, deadline_mono_ms, &why);
+    size_t sent = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct look look = { .state = INSTANCE_GONE };
+
+        errs[i] = why;
+        if (rc < 0)
+            continue;
+        watch_find(kube->watch, names[i], look_at, &look);
+        free(look.pod);
+        if (!look.job) {
+            if (destroy(kube, names[i], deadline_mono_ms, &errs[i]) == 0)
+                errs[i] = (struct err)ERR_INIT;
+        } else if (!look.leaves) {
+            of[sent] = i;
+            calls[sent++] =
+                (struct call){ .method = "DELETE", .path = job_path(kube, names[i]), .body = body };
+        }
+    }
+    if (sent)
+        client_calls(kube->client, calls, sent, deadline_mono_ms, each);
+    for (size_t i = 0; i < sent; i++) {
+        errs[of[i]] = each[i];
+        settle_delete(kube, names[of[i]], &calls[i], deadline_mono_ms, &errs[of[i]]);
+        free((char *)calls[i].path);
+        call_fini(&calls[i]);
+    }
 }
 
 static int audit(void *self, int64_t deadline_mono_ms, json_t *findings, struct err *err)
@@ -656,6 +720,7 @@ const struct site_driver kubernetes_driver = {
     .inspect = inspect,
     .diagnose = diagnose,
     .destroy = destroy,
+    .destroy_many = destroy_many,
     .watch_fd = watch_fd,
     .audit = audit,
 };

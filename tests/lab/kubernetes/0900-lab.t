@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # 0900-lab.t - the cluster itself does what the other tests rely on
+# run: alone
 . "${0%/*}/lab.sh"
 
 job() { # job NAME COMMAND

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1060-node.t - a node is drained, its kubelet is silent, and it is lost with all that ran there
+# run: alone
 # run: limit 1200
 # long
 . "${0%/*}/lab.sh"

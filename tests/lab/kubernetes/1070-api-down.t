@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1070-api-down.t - the API server is away, and comes back with a history that begins anew (410)
+# run: alone
 # run: limit 900
 # long
 . "${0%/*}/lab.sh"

@@ -38,7 +38,7 @@ for case in $cases; do
     lacking "$NS-$case" "$(echo "${case%-*}" | tr - /)" "${case##*-}"
 done
 cat >conf.yaml <<YAML
-broker: {listen: "$LAB_NODE_IP:7455", url: "https://$LAB_NODE_IP:7455", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
+broker: {listen: "$LAB_NODE_IP:$PORT", url: "https://$LAB_NODE_IP:$PORT", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
 sites:
 $(site whole "$NS"
 for case in $cases; do site "$case" "$NS-$case"; done)

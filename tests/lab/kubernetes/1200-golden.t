@@ -8,7 +8,5 @@ GOLDEN_LIMIT=600
 export GOLDEN_LIMIT
 ok "all end" '"$LIB/golden" >got'
 ok "as they must" 'diff -u "$ROOT/tests/data/golden/expected" got'
-ok "all end, in a container image" '"$LIB/golden" --container "$IMAGE" >got'
-ok "as they must" 'diff -u "$ROOT/tests/data/golden/expected" got'
 ok "nothing is left" 'nothing_is_left 240'
 done_testing

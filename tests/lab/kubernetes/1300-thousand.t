@@ -3,6 +3,7 @@
 #
 # JOBS_IN_ALL says how many (60; 1000 is the long form).  They run on nodes whose pods nodes.py plays, each a real
 # agent in namespaces of its own.
+# run: alone
 # run: limit 3600
 # long
 . "${0%/*}/lab.sh"

@@ -3,7 +3,8 @@
 # lab.sh - what the tests of the Kubernetes lab share, on top of tests/lib/spillway.sh.
 #
 # Each test works in a namespace of its own, $NS, as the service account that examples/kubernetes/role.yaml makes
-# there.  The broker stands beside the cluster, at the node's address, where pods reach it.  LAB, LAB_NAME, LAB_API,
+# there.  The broker stands beside the cluster, at the node's address and a port of the test's, where pods reach
+# it.  Tests run beside one another but for those that stop parts of the cluster or take its node away.  LAB, LAB_NAME, LAB_API,
 # LAB_NODE_IP and KUBECONFIG (the administrator's) come from tests/lab/kubernetes/run.
 
 ROOT=${ROOT:-$(cd "${0%/*}/../../.." && pwd)}
@@ -13,7 +14,9 @@ LAB_DIR=$LAB
 PATH=$LAB/bin:$PATH
 export LAB_DIR
 . "$ROOT/tests/lib/spillway.sh"
-NS=test-$(basename "$0" .t | cut -d - -f 1)
+NUMBER=$(basename "$0" .t | cut -d - -f 1)
+NS=test-$NUMBER
+PORT=2$NUMBER
 IMAGE=lab.invalid/busybox:1
 
 lab() {
@@ -49,7 +52,7 @@ YAML
 # HEARTBEAT take the place of the short ones that tests want.
 conf() {
     cat >conf.yaml <<YAML
-broker: {listen: "$LAB_NODE_IP:7455", url: "https://$LAB_NODE_IP:7455", log: debug, lease: {ttl: ${TTL:-10s}, heartbeat: ${HEARTBEAT:-1s}}}
+broker: {listen: "$LAB_NODE_IP:$PORT", url: "https://$LAB_NODE_IP:$PORT", log: debug, lease: {ttl: ${TTL:-10s}, heartbeat: ${HEARTBEAT:-1s}}}
 sites:
   - {name: home, type: kubernetes, kubeconfig: kubeconfig, image: "$IMAGE", idle: ${IDLE:-3s}, probe: ${PROBE:-2s}, reconcile: ${PROBE:-2s},
      boot_deadline: 5m, calls: {per_second: 100, burst: 100}${1:+, $1}}

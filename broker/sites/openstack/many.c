@@ -11,6 +11,8 @@
 #include "base/own.h"
 #include "sites/openstack/openstack.h"
 
+#define ONE_BY_ONE 3 /* of a batch, where others make servers too */
+
 struct making {
     const struct order *order;
     const struct flavor *flavor;
@@ -63,7 +65,8 @@ static int finish_begun(struct openstack *os, struct making *all, size_t count, 
     return 0;
 }
 
-static int keep_to_quota(struct openstack *os, struct making *all, size_t count, struct err *err)
+static int keep_to_quota(struct openstack *os, struct making *all, size_t count, bool *shared,
+                         struct err *err)
 {
     struct room_left left;
 
@@ -72,6 +75,7 @@ static int keep_to_quota(struct openstack *os, struct making *all, size_t count,
     for (size_t i = 0; i < count; i++)
         if (!all[i].done)
             all[i].done = !room_take(&left, all[i].flavor, all[i].err);
+    *shared = left.shared;
     return 0;
 }
 
@@ -167,7 +171,29 @@ static void take_server(struct openstack *os, struct making *one, const struct o
         os->refused_mono_ms = clock_mono_ms();
 }
 
-static void make_servers(struct openstack *os, struct making *all, size_t count)
+/* Where others make servers too, the last of a batch go one by one: those are what others' new ones
+ * leave no room for, and the first refusal answers for the rest. */
+static void send_servers(struct openstack *os, struct os_call *calls, size_t count, bool shared,
+                         int64_t deadline, struct err *errs)
+{
+    size_t together = !shared ? count : count > ONE_BY_ONE ? count - ONE_BY_ONE : 0;
+    bool full = false;
+
+    if (together > 0)
+        session_calls(os->session, calls, together, deadline, errs);
+    for (size_t i = 0; i < together; i++)
+        full |= errs[i].fault == FAULT_QUOTA;
+    for (size_t i = together; i < count; i++) {
+        if (full)
+            err_set(&errs[i], FAULT_QUOTA,
+                    "not asked for: by now others use the quota that it would need");
+        else
+            session_calls(os->session, &calls[i], 1, deadline, &errs[i]);
+        full |= errs[i].fault == FAULT_QUOTA;
+    }
+}
+
+static void make_servers(struct openstack *os, struct making *all, size_t count, bool shared)
 {
     own_mem size_t *places = xcalloc(count, sizeof *places);
     own_mem struct os_call *calls = xcalloc(count, sizeof *calls);
@@ -183,7 +209,7 @@ static void make_servers(struct openstack *os, struct making *all, size_t count)
         };
         places[sent++] = i;
     }
-    session_calls(os->session, calls, sent, all[0].order->deadline_mono_ms, errs);
+    send_servers(os, calls, sent, shared, all[0].order->deadline_mono_ms, errs);
     for (size_t k = 0; k < sent; k++) {
         take_server(os, &all[places[k]], &calls[k], &errs[k]);
         nova_burn(bodies[k]);
@@ -197,6 +223,7 @@ static void make_all(struct openstack *os, struct making *all, size_t count)
 {
     int64_t deadline = all[0].order->deadline_mono_ms;
     struct err err = ERR_INIT;
+    bool shared = false;
 
     if (os_know(os, false, deadline, &err) < 0) {
         refuse_all(all, count, &err);
@@ -204,7 +231,8 @@ static void make_all(struct openstack *os, struct making *all, size_t count)
     }
     for (size_t i = 0; i < count; i++)
         choose(os, &all[i]);
-    if (finish_begun(os, all, count, &err) < 0 || keep_to_quota(os, all, count, &err) < 0 ||
+    if (finish_begun(os, all, count, &err) < 0 ||
+        keep_to_quota(os, all, count, &shared, &err) < 0 ||
         neutron_port_ready(os, deadline, &err) < 0) {
         refuse_all(all, count, &err);
         return;
@@ -212,7 +240,7 @@ static void make_all(struct openstack *os, struct making *all, size_t count)
     begin_volumes(os, all, count);
     make_ports(os, all, count);
     finish_parts(os, all, count);
-    make_servers(os, all, count);
+    make_servers(os, all, count, shared);
 }
 
 /* What fails here, destroy repeats. */

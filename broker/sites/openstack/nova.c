@@ -442,9 +442,11 @@ int nova_room(struct openstack *os, int64_t deadline, struct room_left *out, str
     if (nova_servers(os, NULL, deadline, &servers, err) < 0 ||
         os_get(os, OS_COMPUTE, "/limits", deadline, &answer, err) < 0)
         return -1;
+    out->shared = false;
     for (size_t i = 0; i < servers.count; i++) {
         cores += servers.list[i].cpus;
         memory += servers.list[i].memory;
+        out->shared |= !servers.list[i].ours;
     }
     absolute = json_object_get(json_object_get(answer, "limits"), "absolute");
     out->instances =

@@ -147,6 +147,7 @@ void nova_burn(json_t *body);
 /* What is free of the quota at this moment; < 0: no limit, or not said. */
 struct room_left {
     int64_t instances, cores, memory;
+    bool shared; /* others have servers there, and may make more at any moment */
 };
 int nova_room(struct openstack *os, int64_t deadline, struct room_left *out, struct err *err);
 /* Takes one such server from it; false, with words: it does not fit. */

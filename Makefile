@@ -317,7 +317,7 @@ help:
 	@echo "make check      set up, build, run all tests that need no network and no root"
 	@echo "                (TESTS=\"unit store\" picks some, SANITIZE=address,undefined or thread builds them so)"
 	@echo "make check-lab  all of the next"
-	@echo "make check-lab-openstack  against real OpenStack services on this machine (root, Debian)"
+	@echo "make check-lab-openstack  against real OpenStack services on this machine (root, Debian); LAB_LONG=1: the long form"
 	@echo "make check-lab-slurm  against a real Slurm with sshd on this machine (root, Debian)"
 	@echo "make check-lab-kubernetes  against a real Kubernetes on this machine (root, Debian)"
 	@echo "make bench      figures, each beside a peer measured in the same run (BENCH=name picks one)"

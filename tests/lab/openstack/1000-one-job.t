@@ -25,7 +25,7 @@ worker=$(field "$id" worker)
 unlike "user data holds no credential of the site" "$(cat "$T/guests/$worker/user_data")" 'site-a-secret|password|auth_url|:5000'
 like "but what the agent needs" "$(cat "$T/guests/$worker/user_data")" '"url\\":'
 nok "the payload is gone from the guest's disk" 'test -e "$T/guests/$worker/boot.json"'
-ok "nothing is left at the cloud" 'nothing_is_left 60'
+ok "nothing is left at the cloud" 'nothing_is_left'
 made=$(requests making "$worker")
 removed=$(requests removing "$worker")
 diag "requests: $made to make it, $removed to remove it"

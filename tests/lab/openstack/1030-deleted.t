@@ -19,6 +19,6 @@ ok "on another server" 'test "$(field "$id" worker)" != "$worker"'
 is "at no cost to the user" "$(field "$id" user_retries_used)" 0
 touch "$T/end"
 ok "it ends well" 'wait_state "$id" succeeded --limit 60'
-ok "nothing is left at the cloud" 'nothing_is_left 60'
+ok "nothing is left at the cloud" 'nothing_is_left'
 guests_stop
 done_testing

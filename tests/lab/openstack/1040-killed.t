@@ -21,6 +21,6 @@ broker_start --config conf.yaml
 pass "killed while they run, and started again"
 ok "all end well" 'timeout 400 spillway wait "$id"'
 is "each once" "$(spillway ls --all --limit 100 --json | json '*.state' | grep -cx succeeded)" 12
-ok "nothing is left at the cloud" 'nothing_is_left 90'
+ok "nothing is left at the cloud" 'nothing_is_left'
 guests_stop
 done_testing

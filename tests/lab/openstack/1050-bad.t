@@ -12,14 +12,18 @@ cat >>conf.yaml <<'YAML'
   - {name: bare, type: openstack, cloud: bare, network: labnet}
   - {name: lost, type: openstack, cloud: site-c, network: elsewhere}
 YAML
-cat >clouds.yaml <<'YAML'
-clouds:
-  site-a: {auth: {auth_url: "http://127.0.0.1:5000", username: site-a, password: site-a-secret, project_name: site-a}}
-  site-b: {auth: {auth_url: "http://127.0.0.1:5000", username: site-b, password: site-b-secret, project_name: site-b}}
-  site-c: {auth: {auth_url: "http://127.0.0.1:5000", username: site-c, password: site-c-secret, project_name: site-c}}
-  bare: {auth: {auth_url: "http://127.0.0.1:5000", username: site-b, project_name: site-b}}
-  locked: {auth: {auth_url: "http://127.0.0.1:5000", username: site-b, password: wrong, project_name: site-b}}
-YAML
+entry() { # entry NAME USER [PASSWORD]
+    printf '  %s: {auth: {auth_url: "http://127.0.0.1:5000", username: %s, project_name: %s%s}}\n' \
+        "$1" "$2" "$2" "${3:+, password: $3}"
+}
+{
+    echo clouds:
+    for site in site-a site-b site-c; do
+        entry $site "$(project_of $site)" $site-secret
+    done
+    entry bare "$(project_of site-b)"
+    entry locked "$(project_of site-b)" wrong
+} >clouds.yaml
 guests_start
 lab_clouds=$OS_CLIENT_CONFIG_FILE
 OS_CLIENT_CONFIG_FILE=$PWD/clouds.yaml
@@ -36,6 +40,6 @@ ok "a network that is not there" 'eventually 30 "told lost | grep -q \"network: 
 id=$(submit -- echo fine)
 ok "the good site works" 'wait_state "$id" succeeded --limit 120'
 is "on the good site" "$(field "$id" site)" site-a
-ok "nothing is left at the cloud" 'nothing_is_left 60'
+ok "nothing is left at the cloud" 'nothing_is_left'
 guests_stop
 done_testing

@@ -10,7 +10,7 @@ sed 's/^/# /' out
 for step in asked ordered active joined started ended gone; do
     like "$step" "$(cat out)" "^$step +[0-9.]+ s"
 done
-ok "nothing is left at the cloud" 'nothing_is_left 60'
+ok "nothing is left at the cloud" 'nothing_is_left'
 
 # A guest that never boots: the probe says how far it came, and takes all away again.
 touch "$T/guests/mute"
@@ -18,6 +18,6 @@ nok "a guest that does not boot" 'spillway sites probe site-a --timeout 20s --js
 is "its server ran" "$(json 'steps.*.step' <mute.json | tail -n 1)" gone
 unlike "but nobody joined" "$(json 'steps.*.step' <mute.json)" joined
 rm "$T/guests/mute"
-ok "nothing of that is left either" 'nothing_is_left 60'
+ok "nothing of that is left either" 'nothing_is_left'
 guests_stop
 done_testing

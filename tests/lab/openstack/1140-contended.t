@@ -26,6 +26,6 @@ ok "three jobs share what is left" 'wait_state "$all" succeeded --limit 240'
 diag "refused for quota: $(quota_faults site-c)"
 ok "refused at most once in all" 'test "$(quota_faults site-c)" -le 1'
 cloud others site-c 0
-ok "nothing is left at the cloud" 'nothing_is_left 60'
+ok "nothing is left at the cloud" 'nothing_is_left'
 guests_stop
 done_testing

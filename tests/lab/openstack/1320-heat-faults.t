@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1320-heat-faults.t - templates that are refused, and more GPU stacks than there are GPUs
+# run: needs gpus
 . "${0%/*}/lab.sh"
 . "$OPENSTACK/heat.sh"
 

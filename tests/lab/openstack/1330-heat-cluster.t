@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1330-heat-cluster.t - a cluster that Heat makes when a job waits: used, grown, found after a kill, removed when idle
-# run: limit 900
+# run: alone
+# long
 . "${0%/*}/lab.sh"
 . "$OPENSTACK/heat.sh"
 . "$OPENSTACK/clusters.sh"

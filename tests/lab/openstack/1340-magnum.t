@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1340-magnum.t - a cluster that Magnum makes when a job waits: its certificate, its size, its end
-# run: limit 1200
+# run: alone
+# long
 #
 # Magnum, Heat, the servers and their networks are the cloud's own.  The servers are empty: nodes.py says for them that
 # they are set up, and a real API server answers at the address that Magnum tells, with a certificate that Magnum signed.

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""cloud.py COMMAND - look at the lab's cloud, or meddle with it, as its administrator.
+"""cloud.py COMMAND - look at what a test has of the lab's cloud, or meddle with it, as its administrator.
 
     left                 what bears Spillway's mark, one a line: servers, volumes, ports, floating addresses, groups
     clean                remove all of that, whoever's it is
     delete NAME          delete that server, as a user might behind the broker's back
-    peak SECONDS FILE    for so long, write the largest use of quota seen: SITE instances/LIMIT cores/LIMIT
+    peak SECONDS FILE    for so long, write the largest use of quota seen: SITE WHAT USED LIMIT; and GPUs, of all projects
     volume SITE NAME     a volume of 1 GiB there, for good; one that is there already is left alone
     stray SITE LIKE NAME  a volume there, marked as if the broker of the worker LIKE had made it for NAME
     volume-state WORKER STATE  what Cinder takes the worker's volumes for
@@ -22,8 +22,10 @@ import time
 
 import openstack
 
-SITES = ("site-a", "site-b", "site-c")
+from lane import SITES, Servers, projects
+
 cloud = openstack.connect(cloud="admin")
+OURS = projects(cloud)
 
 
 def get(service, url, key):
@@ -32,33 +34,39 @@ def get(service, url, key):
     return answer.json()[key]
 
 
+def of_ours(things, key="project_id"):
+    return [thing for thing in things if thing[key] in OURS]
+
+
 def servers():
-    return [s for s in get(cloud.compute, "/servers/detail?all_tenants=1", "servers")
+    return [s for s in of_ours(get(cloud.compute, "/servers/detail?all_tenants=1", "servers"), "tenant_id")
             if "spillway-broker" in s["metadata"]]
 
 
 def ports():
-    return [p for p in get(cloud.network, "/ports", "ports") if p.get("description", "").startswith("spillway ")]
+    return [p for p in of_ours(get(cloud.network, "/ports", "ports")) if p.get("description", "").startswith("spillway ")]
 
 
 def groups():
-    return [g for g in get(cloud.network, "/security-groups", "security_groups")
+    return [g for g in of_ours(get(cloud.network, "/security-groups", "security_groups"))
             if g.get("description", "").startswith("spillway ")]
 
 
 def floating():
-    return [f for f in get(cloud.network, "/floatingips", "floatingips")
+    return [f for f in of_ours(get(cloud.network, "/floatingips", "floatingips"))
             if f.get("description", "").startswith("spillway ")]
 
 
 def volumes():
-    return [v for v in get(cloud.block_storage, "/volumes/detail?all_tenants=1", "volumes")
-            if "spillway-broker" in v["metadata"]]
+    return [v for v in of_ours(get(cloud.block_storage, "/volumes/detail?all_tenants=1", "volumes"),
+                               "os-vol-tenant-attr:tenant_id") if "spillway-broker" in v["metadata"]]
 
 
 def server_groups():
-    return [g for g in get(cloud.compute, "/os-server-groups?all_projects=true", "server_groups")
-            if g["name"].startswith("spillway ")]
+    # Of all projects: the project of a group is not told before microversion 2.13.
+    answer = cloud.compute.get("/os-server-groups?all_projects=true", microversion="2.13")
+    answer.raise_for_status()
+    return [g for g in of_ours(answer.json()["server_groups"]) if g["name"].startswith("spillway ")]
 
 
 def left():
@@ -83,12 +91,17 @@ def clean():
         cloud.compute.delete(f"/os-server-groups/{group['id']}")
     for group in groups():
         cloud.network.delete(f"/security-groups/{group['id']}")
+    # What a test that was cut short had taken away.
+    quota("site-a", "floatingip", 50)
+    quota("site-a", "volumes", 4)
     return wait_none(60)
 
 
 def wait_none(seconds):
-    end = time.monotonic() + seconds
-    while left():
+    """The servers go first: while there are some, nothing else is asked for."""
+    end, names = time.monotonic() + seconds, "&name=%5Espillway-"
+    while any(get(cloud.compute, f"/servers?all_tenants=1&project_id={project}{names}", "servers")
+              for project in OURS) or left():
         if time.monotonic() > end:
             print("\n".join(left()))
             return 1
@@ -134,7 +147,7 @@ def volume_state(worker, state):
 
 
 def quota(site, key, value):
-    project = cloud.identity.find_project(site).id
+    project = next(number for number, name in OURS.items() if name == site)
     if key == "floatingip":
         cloud.network.put(f"/quotas/{project}", json={"quota": {key: int(value)}})
     else:
@@ -142,20 +155,26 @@ def quota(site, key, value):
     return 0
 
 
+def gpus_there():
+    """As Placement counts them."""
+    totals = [get(cloud.placement, f"/resource_providers/{provider['uuid']}/inventories", "inventories")
+              for provider in get(cloud.placement, "/resource_providers", "resource_providers")]
+    return sum(one.get("CUSTOM_GPU_V100", {}).get("total", 0) for one in totals)
+
+
 def peak(seconds, path):
     """By the servers themselves: Nova counts one that it refused for quota, late and by ERROR, until it is removed."""
-    projects = {p.id: p.name for p in cloud.identity.projects() if p.name in SITES}
-    limits = {name: get(cloud.compute, f"/os-quota-sets/{project}", "quota_set") for project, name in projects.items()}
-    most = collections.Counter()
+    limits = {name: get(cloud.compute, f"/os-quota-sets/{project}", "quota_set") for project, name in OURS.items()}
+    limits["cloud"] = {"V100": gpus_there()}
+    all_servers, most = Servers(cloud), collections.Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        answer = cloud.compute.get("/servers/detail?all_tenants=1", microversion="2.79")
-        answer.raise_for_status()
         now = collections.Counter()
-        for server in answer.json()["servers"]:
-            if server["status"] == "ACTIVE" and server["tenant_id"] in projects:
-                now[projects[server["tenant_id"]], "instances"] += 1
-                now[projects[server["tenant_id"]], "cores"] += server["flavor"]["vcpus"]
+        for server in all_servers.active().values():
+            now["cloud", "V100"] += int(server["flavor"]["extra_specs"].get("resources:CUSTOM_GPU_V100", 0))
+            if server["tenant_id"] in OURS:
+                now[OURS[server["tenant_id"]], "instances"] += 1
+                now[OURS[server["tenant_id"]], "cores"] += server["flavor"]["vcpus"]
         most |= now
         with open(path, "w", encoding="utf-8") as file:
             for (site, key), used in sorted(most.items()):

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""fill.py DIR identity|cloud|ready|guests|heat|magnum - what the lab's cloud holds; every step can be repeated.
+"""fill.py DIR identity|cloud|lanes|ready|guests|heat|magnum - what the lab's cloud holds; every step can be repeated.
 
 Three projects stand for three sites, each with a user, a password and an application credential of its own
 and with another quota.  Their credentials are written to DIR/clouds.yaml and DIR/secure.yaml as users keep them.
+Tests that run beside each other have lanes: the same once more, under the same names, in DIR/lane2 and so on.
 """
 import json
 import os
@@ -15,6 +16,7 @@ import openstack
 DIR, STEP = sys.argv[1], sys.argv[2]
 AUTH = "http://127.0.0.1:5000/v3"
 # instances, cores, MiB of memory, ports
+LANES = 3
 QUOTAS = {"site-a": (6, 12, 24576, 12), "site-b": (4, 20, 40960, 20), "site-c": (10, 3, 20480, 20)}
 FLAVORS = (("m1.tiny", 512, 1, 1, {}), ("m1.small", 2048, 1, 10, {}), ("m1.medium", 4096, 2, 20, {}),
            ("g1.v100", 8192, 4, 20, {"resources:CUSTOM_GPU_V100": "1"}))
@@ -31,6 +33,7 @@ cloud = connect("admin", "lab", "admin")
 
 def write(name, text):
     path = os.path.join(DIR, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(text)
@@ -60,8 +63,8 @@ def add_user(name, password, project, *roles):
         cloud.identity.assign_project_role_to_user(project, user, add_role(role))
 
 
-def application_credential(site):
-    own = connect(site, site + "-secret", site)
+def application_credential(name, site):
+    own = connect(name, site + "-secret", name)
     for old in own.identity.application_credentials(own.current_user_id):
         if old.name == "broker":
             own.identity.delete_application_credential(own.current_user_id, old)
@@ -78,21 +81,44 @@ def identity():
     add_service("compute", "nova", "http://127.0.0.1:8774/v2.1")
     add_service("network", "neutron", "http://127.0.0.1:9696")
     add_service("volumev3", "cinderv3", "http://127.0.0.1:8776/v3/%(project_id)s")
+    add_sites("", "")
+
+
+def add_sites(suffix, folder):
+    """Projects and users with this suffix to their names, and their credentials in that folder."""
     domains = {"user_domain_name": "Default", "project_domain_name": "Default"}
     clouds = {"admin": {"region_name": "RegionOne", "auth": {
-        "auth_url": AUTH, "username": "admin", "password": "lab", "project_name": "admin", **domains}}}
+        "auth_url": AUTH, "username": "admin", "password": "lab", "project_name": "admin" + suffix, **domains}}}
     secure = {}
     for site in QUOTAS:
-        add_user(site, site + "-secret", add_project(site), "member", "reader")
+        name = site + suffix
+        add_user(name, site + "-secret", add_project(name), "member", "reader")
         clouds[site] = {"region_name": "RegionOne", "auth": {
-            "auth_url": AUTH, "username": site, "project_name": site, **domains}}
+            "auth_url": AUTH, "username": name, "project_name": name, **domains}}
         secure[site] = {"auth": {"password": site + "-secret"}}
-        key, secret = application_credential(site)
+        key, secret = application_credential(name, site)
         clouds[site + "-app"] = {"region_name": "RegionOne", "auth_type": "v3applicationcredential",
                                  "auth": {"auth_url": AUTH, "application_credential_id": key}}
         secure[site + "-app"] = {"auth": {"application_credential_secret": secret}}
-    write("clouds.yaml", json.dumps({"clouds": clouds}, indent=2) + "\n")  # JSON is YAML
-    write("secure.yaml", json.dumps({"clouds": secure}, indent=2) + "\n")
+    write(folder + "clouds.yaml", json.dumps({"clouds": clouds}, indent=2) + "\n")  # JSON is YAML
+    write(folder + "secure.yaml", json.dumps({"clouds": secure}, indent=2) + "\n")
+
+
+def set_quotas(suffix):
+    for site, (instances, cores, memory, ports) in QUOTAS.items():
+        project = add_project(site + suffix).id
+        cloud.compute.put(f"/os-quota-sets/{project}", json={"quota_set": {
+            "instances": instances, "cores": cores, "ram": memory}})
+        cloud.network.put(f"/quotas/{project}", json={"quota": {"port": ports}})
+        cloud.block_storage.put(f"/os-quota-sets/{project}", json={"quota_set": {"volumes": 4, "gigabytes": 100}})
+
+
+def lanes():
+    for lane in range(2, LANES + 1):
+        admin = add_project(f"admin-{lane}")
+        cloud.identity.assign_project_role_to_user(admin, cloud.identity.find_user("admin"), add_role("admin"))
+        add_sites(f"-{lane}", f"lane{lane}/")
+        set_quotas(f"-{lane}")
 
 
 def wait_for(what, test, seconds=120):
@@ -134,12 +160,7 @@ def fill_cloud():
             flavor = cloud.compute.create_flavor(name=name, ram=memory, vcpus=cores, disk=disk)
             if extra:
                 cloud.compute.create_flavor_extra_specs(flavor, extra)
-    for site, (instances, cores, memory, ports) in QUOTAS.items():
-        project = add_project(site).id
-        cloud.compute.put(f"/os-quota-sets/{project}", json={"quota_set": {
-            "instances": instances, "cores": cores, "ram": memory}})
-        cloud.network.put(f"/quotas/{project}", json={"quota": {"port": ports}})
-        cloud.block_storage.put(f"/os-quota-sets/{project}", json={"quota_set": {"volumes": 4, "gigabytes": 100}})
+    set_quotas("")
     if not next((t for t in cloud.block_storage.types() if t.name == "fake"), None):
         cloud.block_storage.create_type(name="fake")
     if not cloud.image.find_image("debian-12"):
@@ -206,5 +227,5 @@ def magnum():
     add_extra("magnum", "container-infra", "http://127.0.0.1:9511/v1")
 
 
-{"identity": identity, "cloud": fill_cloud, "ready": ready, "guests": guests,
+{"identity": identity, "cloud": fill_cloud, "lanes": lanes, "ready": ready, "guests": guests,
  "heat": heat, "magnum": magnum}[STEP]()

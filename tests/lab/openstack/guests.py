@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""guests.py DIR - play the guests of Nova's fake servers.
+"""guests.py DIR - play the guests of Nova's fake servers, those of the test's own projects.
 
 Watches for servers that become ACTIVE and do what a machine would do with their user data: writes the files of
 the cloud-config and runs its start script, which fetches the agent from the broker, checks its hash and starts
@@ -24,16 +24,13 @@ import time
 
 import openstack
 
+from lane import Servers, projects
+
 DIR = os.path.abspath(sys.argv[1])
 GUEST_HOME = "/var/lib/spillway"
 OUTSIDE = "169.254.99.1"
 cloud = openstack.connect(cloud="admin")
-
-
-def servers():
-    answer = cloud.compute.get("/servers/detail?all_tenants=1", microversion="2.79")
-    answer.raise_for_status()
-    return answer.json()["servers"]
+OURS = projects(cloud)
 
 
 def boot(server):
@@ -186,31 +183,31 @@ def switch_off(guest):
 def main():
     os.makedirs(GUEST_HOME, exist_ok=True)  # where the folders are bound to
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    guests, names = {}, {}
+    servers, guests, names = Servers(cloud), {}, {}
     try:
         while True:
             try:
-                now = {s["id"]: s for s in servers()}
+                active = {n: s for n, s in servers.active().items() if s["tenant_id"] in OURS}
+                gone = [n for n in guests if n not in active and not servers.look(n)]
             except Exception as fault:  # pylint: disable=broad-except
                 print(f"guests: {fault}", flush=True)
                 time.sleep(1)
                 continue
-            for number, server in now.items():
-                if number not in guests and server["status"] == "ACTIVE" and not os.path.exists(DIR + "/mute"):
+            for number in gone:
+                if guests[number]:
+                    switch_off(guests[number])
+                    take_disks(names[number])
+                del guests[number]
+            for number, server in active.items():
+                guest = guests.get(number)
+                if number not in guests and not os.path.exists(DIR + "/mute"):
                     guests[number] = boot(server)
                     names[number] = server["name"]
                     print(f"guests: {server['name']} boots", flush=True)
-            for number in list(guests):
-                guest = guests[number]
-                if number not in now:
-                    if guest:
-                        switch_off(guest)
-                        take_disks(names[number])
-                    del guests[number]
-                elif guest and guest.poll() is not None and now[number]["status"] == "ACTIVE":
-                    print(f"guests: {now[number]['name']} is off", flush=True)
+                elif guest and guest.poll() is not None:
+                    print(f"guests: {server['name']} is off", flush=True)
                     cloud.compute.post(f"/servers/{number}/action", json={"os-stop": None})
-            time.sleep(0.5)
+            time.sleep(0.3)
     finally:
         for number, guest in guests.items():
             if guest:

@@ -4,16 +4,16 @@
 
 openstack --os-cloud site-a stack list >/dev/null 2>&1 || skip_all "this lab has no Heat; LAB_EXTRAS=heat starts it"
 
-# left [KIND]: names of what is ours at the cloud: stacks of site-a, servers, ports and groups of anybody.
+# left [KIND]: names of what is ours in the project of site-a: stacks, servers, ports and groups.
 left() {
     /usr/bin/python3 - "$@" <<'PY'
 import sys
 import openstack
-cloud, site = openstack.connect(cloud="admin"), openstack.connect(cloud="site-a")
+site = openstack.connect(cloud="site-a")
 found = [("stack", s.name) for s in site.orchestration.stacks()]
-found += [("server", s["name"]) for s in cloud.compute.get("/servers?all_tenants=1").json()["servers"]]
-found += [("port", p["name"]) for p in cloud.network.get("/ports").json()["ports"]]
-found += [("group", g["name"]) for g in cloud.network.get("/security-groups").json()["security_groups"]]
+found += [("server", s["name"]) for s in site.compute.get("/servers").json()["servers"]]
+found += [("port", p["name"]) for p in site.network.get("/ports").json()["ports"]]
+found += [("group", g["name"]) for g in site.network.get("/security-groups").json()["security_groups"]]
 for kind, name in found:
     if name.startswith("spillway-") and kind in (sys.argv[1:] or [kind]):
         print(name)
@@ -27,7 +27,7 @@ nothing_of_stacks 60 || skip_all "stacks of an earlier run do not go"
 cp "$ROOT/examples/heat/worker.yaml" worker.yaml
 stacks() { # stacks KEYS
     cat >conf.yaml <<YAML
-broker: {listen: "127.0.0.1:7455", url: "https://127.0.0.1:7455", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
+broker: {listen: "$BROKER", url: "https://$BROKER", log: debug, lease: {ttl: 10s, heartbeat: 1s}}
 sites:
   - {name: site-a, type: heat, cloud: site-a, network: labnet, template: worker.yaml, probe: 3s, reconcile: 5s
      , calls: {per_second: 50, burst: 50}, flavors: [m1.tiny, m1.small, g1.v100], parameters: {purpose: test}, images: {debian-12: debian-12}$1}

@@ -27,6 +27,8 @@ import threading
 import time
 import urllib.parse
 
+from lane import name_of
+
 SERVICES = {"keystone": 5000, "nova": 8774, "neutron": 9696, "glance": 9292, "cinder": 8776}
 SHIFT = 10000  # keystone is met at 15000
 LATE_SECONDS = 30
@@ -181,8 +183,8 @@ def clouds(folder, passwords):
                  for name, service, suffix in (("compute", "nova", "/v2.1"), ("network", "neutron", ""),
                                                ("image", "glance", ""), ("block_storage", "cinder", "/v3"))}
     entries = {site: {**overrides, "region_name": "RegionOne", "auth": {
-        "auth_url": f"http://127.0.0.1:{SERVICES['keystone'] + SHIFT}/v3", "username": site,
-        "project_name": site, "user_domain_name": "Default", "project_domain_name": "Default"}}
+        "auth_url": f"http://127.0.0.1:{SERVICES['keystone'] + SHIFT}/v3", "username": name_of(site),
+        "project_name": name_of(site), "user_domain_name": "Default", "project_domain_name": "Default"}}
         for site in passwords}
     write_private(os.path.join(folder, "clouds.yaml"), {"clouds": entries})
     write_private(os.path.join(folder, "secure.yaml"),

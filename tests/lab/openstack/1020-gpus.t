@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1020-gpus.t - the cloud has two GPUs: a third job waits, is told why, and has its turn
+# run: needs gpus
 . "${0%/*}/lab.sh"
 conf ", idle: 1s" site-a site-b
 guests_start
+"$OPENSTACK/cloud.py" peak 600 "$T/peak" &
+peak_pid=$!
 broker_start --config conf.yaml
 ok "site-a answers" 'eventually 60 "spillway sites show site-a --json | json health | grep -qx up"'
 ok "site-b answers" 'eventually 60 "spillway sites show site-b --json | json health | grep -qx up"'
@@ -24,6 +27,9 @@ ok "it is told why it waits" \
     'eventually 120 "spillway explain $id | grep -q \"g1.v100 is left alone .*No valid host\""'
 touch "$T/end-1" "$T/end-2" "$T/end-3"
 ok "in the end all have run" 'timeout 300 spillway wait "$id"'
-ok "nothing is left at the cloud" 'nothing_is_left 90'
+kill $peak_pid
+wait $peak_pid 2>/dev/null
+is "the cloud never had more servers with a GPU than GPUs" "$(grep -w V100 "$T/peak")" "cloud V100 2 2"
+ok "nothing is left at the cloud" 'nothing_is_left'
 guests_stop
 done_testing

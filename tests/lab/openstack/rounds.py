@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""rounds.py --seed S --rounds N [--cards C] >figures.json - jobs pass while everything goes wrong, then all is counted.
+"""rounds.py --seed S --rounds N [--cards C] [--beside B] >figures.json - jobs pass while all goes wrong, then count.
 
 Each round submits a small array job, under an idempotency key, and plays C (two) cards of a deck that the seed
 shuffles: faults of the API, by proxy.py between the broker and the real services, and real trouble.  In every
-other round or so the broker is killed (SIGKILL) besides, once or twice, at moments drawn from the seed.  The
-round ends when all its tasks have; what outlasts it (a service is away for a minute) goes on beside the next.
+other round or so the broker is killed (SIGKILL) besides, once or twice, at moments drawn from the seed.  A
+round ends when all its tasks have; up to B (four) go on beside each other, as does what outlasts its round (a
+service is away for a minute).
 
     500 503 429 401 reset lost late half    as in proxy.py, at calls that the card draws
     error       a server of ours goes to ERROR        mute        new guests do not boot for 50 s
@@ -32,10 +33,10 @@ import time
 import openstack
 
 import proxy
+from lane import SITES, name_of, projects
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 STATE, T, LAB = os.environ["STATE"], os.environ["T"], os.environ["LAB"]
-SITES = ("site-a", "site-b", "site-c")
 CONF = os.path.join(T, "rounds.yaml")
 TASKS = 3
 AWAY_SECONDS = 60  # of a service
@@ -176,8 +177,9 @@ def ended(job):
 class Trouble:
     def __init__(self, chance):
         self.chance, self.broker = chance, None
-        self.projects = {p.name: p.id for p in cloud.identity.projects() if p.name in SITES}
-        self.users = {u.name: u.id for u in cloud.identity.users() if u.name in SITES}
+        self.projects = {site: project for project, site in projects(cloud).items() if site in SITES}
+        users = {u.name: u.id for u in cloud.identity.users()}
+        self.users = {site: users[name_of(site)] for site in SITES}
         self.quotas = {site: cloud.compute.get(f"/os-quota-sets/{project}").json()["quota_set"]["instances"]
                        for site, project in self.projects.items()}
         self.played, self.lasting, self.changes = collections.Counter(), {}, 0
@@ -302,10 +304,11 @@ class Trouble:
         self.tell()
 
 
+Round = collections.namedtuple("Round", "number job at")
 CARDS = (*proxy.KINDS, "error", "mute", "deleted", "password", "quota", "nova", "keystone")
 
 
-def one_round(number, cards, chance, trouble, broker):
+def begin_round(number, cards, chance, trouble, broker):
     at = time.monotonic()
     kills = [chance.uniform(0, 12) for _ in range(chance.choice((0, 0, 1, 2)))]
     say(f"round {number}: {' '.join(cards)}{' and kills' if kills else ''}")
@@ -316,12 +319,23 @@ def one_round(number, cards, chance, trouble, broker):
         time.sleep(max(0, at + moment - time.monotonic()))
         say("the broker is killed")
         broker.kill()
-    while not ended(job) and time.monotonic() - at < ROUND_LIMIT:
+    return Round(number, job, at)
+
+
+def wait_for_rounds(rounds, count):
+    """Until so many of them are left open; the others' durations."""
+    times = []
+    while len(rounds) > count:
+        for one in list(rounds):
+            took, late = time.monotonic() - one.at, time.monotonic() - one.at >= ROUND_LIMIT
+            if late:
+                say(f"round {one.number} is not over: {call_until_answered('GET', f'/v1/jobs/{one.job}')[1]}")
+            if late or ended(one.job):
+                rounds.remove(one)
+                times.append(took)
+                say(f"round {one.number} took {took:.1f} s")
         time.sleep(0.2)
-    took = time.monotonic() - at
-    if took >= ROUND_LIMIT:
-        say(f"round {number} is not over: {call_until_answered('GET', f'/v1/jobs/{job}')[1]}")
-    return job, took
+    return times
 
 
 def deal(chance):
@@ -371,19 +385,21 @@ def main():
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--cards", type=int, default=2)
+    parser.add_argument("--beside", type=int, default=4)
     options = parser.parse_args()
     chance = random.Random(options.seed)
     os.makedirs(os.path.join(T, "ran"), exist_ok=True)
     proxy.start()
     write_conf()
-    trouble, cards, jobs, times = Trouble(chance), deal(chance), [], []
+    trouble, cards, jobs, times, going = Trouble(chance), deal(random.Random(f"cards {options.seed}")), [], [], []
     broker = trouble.broker = Broker()
     wait_for_sites()
     try:
         for number in range(1, options.rounds + 1):
-            job, took = one_round(number, [next(cards) for _ in range(options.cards)], chance, trouble, broker)
-            jobs.append(job)
-            times.append(took)
+            times += wait_for_rounds(going, options.beside - 1)
+            going.append(begin_round(number, [next(cards) for _ in range(options.cards)], chance, trouble, broker))
+            jobs.append(going[-1].job)
+        times += wait_for_rounds(going, 0)
     finally:
         proxy.faults.clear()
         trouble.restore()

@@ -38,6 +38,12 @@ runs() {
 }
 good="server: \"$LAB_API\", certificate-authority: $LAB/pki/ca.crt"
 
+example token.yaml | kubectl apply -f - >/dev/null
+asked_token() { k get secret "$NS-token" -o 'jsonpath={.data.token}' | base64 -d; }
+ok "the cluster makes the token that is asked for" 'eventually 180 "test -n \"\$(asked_token)\""'
+kubeconfig "$good" "token: \"$(asked_token)\""
+lets_in "a token that was asked for"
+
 printf %s "$token" >token && chmod 600 token
 kubeconfig "$good" "tokenFile: $PWD/token"
 lets_in "a token in a file"

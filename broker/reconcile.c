@@ -563,37 +563,13 @@ static int probe(struct reconcile *r, struct err *err)
 
 /* ---- questions */
 
-/* An hour; -1: not known, or it has none. */
-static double price_of(struct reconcile *r, const struct row *row, const struct resource *resource)
-{
-    const struct site_conf *conf = conf_of(r);
-
-    if (strcmp(resource->kind, "volume") == 0)
-        return conf->price_volume < 0
-                   ? -1
-                   : conf->price_volume * (double)resource->bytes / (double)(1 << 30);
-    if (strcmp(resource->kind, "floating-ip") == 0)
-        return conf->price_address;
-    return row && strcmp(resource->kind, "worker") == 0 ? site_conf_price(conf, row->shape) : -1;
-}
-
-/* So far; -1: not known. */
-static double cost_so_far(struct reconcile *r, const struct row *row,
-                          const struct resource *resource)
-{
-    double price = price_of(r, row, resource);
-
-    if (price < 0 || resource->created_ms <= 0)
-        return -1;
-    return price * (double)(clock_wall_ms() - resource->created_ms) / 3600000;
-}
-
 static json_t *resource_json(struct reconcile *r, const struct row *row,
                              const struct resource *resource, bool owned)
 {
     static const char *const states[] = { "booting", "active", "failed", "gone" };
-    double cost = cost_so_far(r, row, resource);
     int64_t age = resource->created_ms > 0 ? clock_wall_ms() - resource->created_ms : -1;
+    double cost =
+        site_conf_cost(conf_of(r), resource->kind, row ? row->shape : NULL, resource->bytes, age);
 
     return json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:o, s:b, s:o}", "kind", resource->kind, "id",
                      resource->id, "worker", resource->name, "state", states[resource->state],

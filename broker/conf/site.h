@@ -158,6 +158,11 @@ bool site_conf_shares(const struct site_conf *conf, const char *path);
 /* < 0: not known. */
 double site_conf_price(const struct site_conf *conf, const char *shape);
 
+/* Of what a driver lists, so far: a worker of that shape (NULL: not known), a volume of so many bytes,
+ * a floating address; `age_ms` < 0: not known.  < 0: not known, or it costs nothing by itself. */
+double site_conf_cost(const struct site_conf *conf, const char *kind, const char *shape,
+                      int64_t bytes, int64_t age_ms);
+
 /* A site with no entry in any file: defaults and an empty `driver`. */
 void site_conf_init(struct site_conf *conf, const char *name, const char *type);
 void site_conf_fini(struct site_conf *conf);

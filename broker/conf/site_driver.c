@@ -202,6 +202,20 @@ int site_conf_path(const struct site_conf *conf, const char *pointer, char **out
     return 0;
 }
 
+double site_conf_cost(const struct site_conf *conf, const char *kind, const char *shape,
+                      int64_t bytes, int64_t age_ms)
+{
+    double hour = -1;
+
+    if (strcmp(kind, "volume") == 0)
+        hour = conf->price_volume * (double)bytes / (double)(1 << 30);
+    else if (strcmp(kind, "floating-ip") == 0)
+        hour = conf->price_address;
+    else if (shape && strcmp(kind, "worker") == 0)
+        hour = site_conf_price(conf, shape);
+    return hour < 0 || age_ms < 0 ? -1 : hour * (double)age_ms / 3600000;
+}
+
 char *site_conf_source(const struct site_conf *conf, const struct image_name *image)
 {
     return conf_is_url(image->from) ? xstrdup(image->from) : conf_path(conf->file, image->from);

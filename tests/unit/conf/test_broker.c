@@ -229,6 +229,27 @@ static void a_broken_site_spoils_only_itself(void **state)
     broker_conf_free(&conf);
 }
 
+static void what_is_forgotten_has_its_cost(void **state)
+{
+    struct broker_conf conf =
+        parse("sites:\n"
+              "  - {name: a, type: openstack, price: {hour: 2, volume: 0.5, address: 3}}\n"
+              "  - {name: b, type: openstack}\n");
+    const struct site_conf *a = &conf.sites[0], *b = &conf.sites[1];
+    int64_t hour = 3600000, gib = 1 << 30;
+
+    (void)state;
+    assert_true(site_conf_cost(a, "worker", "m1", 0, 2 * hour) == 4);
+    assert_true(site_conf_cost(a, "worker", NULL, 0, hour) < 0);
+    assert_true(site_conf_cost(a, "worker", "m1", 0, -1) < 0);
+    assert_true(site_conf_cost(a, "volume", NULL, 10 * gib, hour) == 5);
+    assert_true(site_conf_cost(a, "floating-ip", NULL, 0, hour) == 3);
+    assert_true(site_conf_cost(a, "port", NULL, 0, hour) < 0);
+    assert_true(site_conf_cost(b, "volume", NULL, 10 * gib, hour) < 0);
+    assert_true(site_conf_cost(b, "floating-ip", NULL, 0, hour) < 0);
+    broker_conf_free(&conf);
+}
+
 static void images_are_named_or_brought(void **state)
 {
 #define SUM "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -366,6 +387,7 @@ int main(void)
         cmocka_unit_test(all_site_keys_arrive_and_the_rest_is_the_drivers),
         cmocka_unit_test(defaults_follow_type_and_tier),
         cmocka_unit_test(a_broken_site_spoils_only_itself),
+        cmocka_unit_test(what_is_forgotten_has_its_cost),
         cmocka_unit_test(images_are_named_or_brought),
         cmocka_unit_test(a_refusal_leaves_the_old_configuration_and_counts_what_it_cannot_hold),
         cmocka_unit_test(drivers_name_file_line_and_key),

@@ -51,7 +51,7 @@ API    := program api server request router routes decode problem policy auth ra
           submit jobs job_read task_json logs outputs files blobs agent attempts glance events sites workers usage \
           tokens doctor metrics openapi schedules notices bursts
 BROKER := main broker dispatch plan losses queue queue_todo queue_nodes queue_workers site_sets world world_sites \
-          world_learned coming credentials caps experience agents reports attempts lease reconcile explain status \
+          world_learned coming credentials caps experience left agents reports attempts lease reconcile explain status \
           burst burst_call burst_files burst_rule burst_steps
 CLI    := main args help cli endpoint client sse term interrupt table task follow watch below describe inputs upload \
           submit run ls show explain logs fetch wait change sites probe workers top usage events token doctor version \

@@ -320,6 +320,7 @@ int broker_open(const struct broker_conf *conf, struct broker **out, struct err 
         broker_close(broker);
         return -1;
     }
+    left_tell(broker);
     *out = broker;
     return 0;
 }
@@ -396,6 +397,7 @@ int broker_reload(struct broker *broker, const struct broker_conf *conf, struct 
     tell_operator(broker);
     rc = sites_open(broker, err);
     pthread_mutex_unlock(&broker->queue->lock);
+    left_tell(broker);
     if (rc == 0)
         rc = sites_start(broker, err);
     pthread_rwlock_unlock(&broker->sites_lock);

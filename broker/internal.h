@@ -49,6 +49,11 @@ struct broker {
     void *events_arg;
 };
 
+/* ---- left.c: sites that are not configured any more, and may hold something of ours ---- */
+
+void left_sites(struct broker *broker, json_t *list); /* into a list as of broker_sites() */
+void left_tell(struct broker *broker);                /* to the log */
+
 /* Where a class that no job has yet would gain most by starting, by the figures of
  * broker_explain(). */
 struct best_start {

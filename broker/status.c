@@ -91,13 +91,16 @@ static json_t *head_json(struct broker *broker, struct site *site)
     return answer;
 }
 
-static json_t *broken_json(const struct broken_site *broken)
+static json_t *broken_json(struct broker *broker, const struct broken_site *broken)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "name",
+    struct counts counts = count_at(broker->queue, broken->conf->name);
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "name",
                      broken->conf->name, "type", broken->conf->type ? broken->conf->type : "",
                      "tier", tier_name(broken->conf->tier), "phase",
                      phase_name(broken->conf->phase), "mode", "disabled", "health", "broken",
-                     "detail", broken->why, "workers", 0, "busy", 0, "tasks", 0);
+                     "detail", broken->why, "workers", (json_int_t)counts.workers, "busy",
+                     (json_int_t)counts.busy, "tasks", (json_int_t)counts.tasks);
 }
 
 json_t *broker_sites(struct broker *broker)
@@ -108,7 +111,8 @@ json_t *broker_sites(struct broker *broker)
     for (size_t i = 0; i < broker->site_count; i++)
         json_array_append_new(list, head_json(broker, broker->sites[i]));
     for (size_t i = 0; i < broker->broken_count; i++)
-        json_array_append_new(list, broken_json(&broker->broken[i]));
+        json_array_append_new(list, broken_json(broker, &broker->broken[i]));
+    left_sites(broker, list);
     pthread_rwlock_unlock(&broker->sites_lock);
     return list;
 }
@@ -241,7 +245,7 @@ int broker_site_show(struct broker *broker, const char *name, json_t **out, stru
         rc = 1;
         for (size_t i = 0; rc && i < broker->broken_count; i++)
             if (strcmp(broker->broken[i].conf->name, name) == 0) {
-                *out = broken_json(&broker->broken[i]);
+                *out = broken_json(broker, &broker->broken[i]);
                 rc = 0;
             }
     }

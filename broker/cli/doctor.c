@@ -111,6 +111,26 @@ static void check_identity(struct report *report)
     note(report, "identity", known, known ? "you may list jobs" : fault.text);
 }
 
+/* What is left at sites that nobody looks after. */
+static void check_sites(struct report *report)
+{
+    own_json json_t *answer = NULL;
+    struct err fault = ERR_INIT;
+    const json_t *site;
+    size_t i;
+
+    if (cli_get(report->cli, &answer, &fault, "/v1/sites") < 0)
+        return; /* what keeps it from being read was told */
+    json_array_foreach(json_object_get(answer, "sites"), i, site)
+    {
+        const char *health = field_text(site, "health");
+        own_str char *what = xasprintf("site %s", field_text(site, "name"));
+
+        if (strcmp(health, "broken") == 0 || strcmp(health, "removed") == 0)
+            note(report, what, false, field_text(site, "detail"));
+    }
+}
+
 static int ask(struct cli *cli, json_t *body, json_t **answer, struct err *err)
 {
     own_str char *text = json_dumps(body, JSON_COMPACT);
@@ -168,6 +188,7 @@ static int run_check(struct cli *cli, bool asked, struct err *err)
         code = exit_code_of(err, client_unreachable(client));
     } else {
         check_identity(&report);
+        check_sites(&report);
         if (check_ready(&report) && check_store(&report, asked, err) < 0)
             return -1;
         code = report.bad ? EXIT_NO : EXIT_OK;
@@ -229,9 +250,9 @@ const struct command command_doctor = {
     .name = "doctor",
     .help = "is all well?  Also backup, and pruning by rule",
     .synopsis = "[--check | --backup FILE | --prune]",
-    .text =
-        "Checks the way to the broker, its version, that it takes jobs, and, for administrators, "
-        "its database and files.  Says what to do about what it finds; repairs nothing.",
+    .text = "Checks the way to the broker, its version, that it takes jobs, its sites, and, for "
+            "administrators, "
+            "its database and files.  Says what to do about what it finds; repairs nothing.",
     .options = options,
     .example = "spillway doctor\n"
                "spillway doctor --backup /var/backups/spillway.db",

@@ -47,7 +47,8 @@ struct cluster {
     const struct cluster_maker *maker;
     void *maker_self;
     char name[128], broker[64];
-    char *mark; /* the file with the id of a cluster that was reached */
+    char *mark;  /* the file with the id of a cluster that was reached */
+    char *keeps; /* SITE_KEEPS */
     struct cluster_size size;
     int64_t keep_ms;
 
@@ -224,6 +225,7 @@ int cluster_open(const struct site_conf *conf, const char *dir, const struct clu
     cluster->maker = maker;
     cluster->maker_self = maker_self;
     cluster->mark = xasprintf("%s/cluster", dir);
+    cluster->keeps = xasprintf("%s/" SITE_KEEPS, dir);
     cluster->epoll = cluster->timer = -1;
     cluster->used_mono_ms = clock_mono_ms(); /* one that is found idles from now on */
     list_init(&cluster->held);
@@ -260,6 +262,7 @@ void cluster_close(void *self)
         close(cluster->timer);
     cluster_seen_fini(&cluster->seen);
     free(cluster->mark);
+    free(cluster->keeps);
     free(cluster);
 }
 
@@ -436,16 +439,32 @@ static int64_t workers_wanted(const struct cluster *cluster)
     return cluster->live + count_waiting(cluster);
 }
 
+/* Before it is made, and as long as it is there. */
+static int note_kept(struct cluster *cluster, struct err *err)
+{
+    own_str char *dir = xstrdup(cluster->keeps);
+
+    *strrchr(dir, '/') = '\0';
+    if (access(cluster->keeps, F_OK) == 0)
+        return 0;
+    return io_mkdirs(dir, 0700, err) < 0
+               ? -1
+               : io_replace_file(cluster->keeps, 0600, cluster->name, strlen(cluster->name), err);
+}
+
 static void begin(struct cluster *cluster, int64_t deadline)
 {
     int64_t nodes = cluster_size_wanted(&cluster->size, workers_wanted(cluster));
     struct err why = ERR_INIT;
 
-    if (count_waiting(cluster) == 0)
+    if (count_waiting(cluster) == 0) {
+        unlink(cluster->keeps);
         return;
+    }
     log_info("site %s: making the cluster %s", cluster->conf->name, cluster->name);
     cluster->made_mono_ms = clock_mono_ms();
-    if (cluster->maker->make(cluster->maker_self, cluster->broker, cluster->name, nodes, deadline,
+    if (note_kept(cluster, &why) == 0 &&
+        cluster->maker->make(cluster->maker_self, cluster->broker, cluster->name, nodes, deadline,
                              &why) == 0)
         return;
     cluster->made_mono_ms = 0;
@@ -599,6 +618,8 @@ static int turn(struct cluster *cluster, const char *broker, int64_t deadline,
     if (look(cluster, deadline, err) < 0)
         return -1;
     give_up_late(cluster);
+    if (cluster->seen.id && note_kept(cluster, err) < 0)
+        return -1;
     switch (phase_of(cluster)) {
     case CLUSTER_ABSENT:
         begin(cluster, deadline);

@@ -2,9 +2,11 @@
 /* site.c - the registry of drivers, and what every call to one has around it. */
 #include "sites/site.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/map.h"
@@ -116,6 +118,22 @@ struct resource *resource_list_add(struct resources_list *list, const char *kind
                                    .id = xstrdup(id),
                                    .name = name ? xstrdup(name) : NULL };
     return resource;
+}
+
+void sites_kept(const char *state, void (*each)(void *arg, const char *name), void *arg)
+{
+    own_str char *path = xasprintf("%s/sites", state);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        own_str char *mark = xasprintf("%s/%s/" SITE_KEEPS, path, entry->d_name);
+
+        if (entry->d_name[0] != '.' && access(mark, F_OK) == 0)
+            each(arg, entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
 }
 
 int site_open(const struct site_conf *conf, const char *state, struct site **out, struct err *err)

@@ -34,6 +34,9 @@ struct site_health {
     int64_t calls, faults; /* since start */
 };
 
+/* Names of sites, configured or not, that may hold something of ours besides workers. */
+void sites_kept(const char *state, void (*each)(void *arg, const char *name), void *arg);
+
 /* `conf` must outlive the site; its folder is STATE/sites/NAME.  An unknown type is FAULT_INVALID
  * and names those there are. */
 int site_open(const struct site_conf *conf, const char *state, struct site **out, struct err *err);

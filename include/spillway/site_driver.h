@@ -112,6 +112,10 @@ struct resource *resource_list_add(struct resources_list *list, const char *kind
 struct site_conf; /* broker/conf/site.h */
 struct site_home; /* site_home.h */
 
+/* A file in a site's own folder, from before something that is no worker is made there until it is
+ * gone: so that it is known of though the site is taken out of the configuration. */
+#define SITE_KEEPS "made"
+
 #define SITE_CREATES_MOST  32 /* in one create_many */
 #define SITE_DESTROYS_MOST 32 /* in one destroy_many */
 

@@ -3,10 +3,11 @@
 # run: alone
 # run: limit 7200
 #
-# ROUNDS=100 CARDS=1 SEED=2026 makes it the long form.  The short one's seed has Nova and Keystone away early, and once.
+# ROUNDS=100 CARDS=1 SEED=2026 makes it the long form, BESIDE=4 has four rounds under way at once.
+# The short one's seed has Nova and Keystone away early, and once.
 . "${0%/*}/lab.sh"
 guests_start
-ok "the rounds are played" '"$OPENSTACK/rounds.py" --seed "${SEED:-133}" --rounds "${ROUNDS:-10}" --cards "${CARDS:-2}" >figures.json 2>"$T/rounds.log"'
+ok "the rounds are played" '"$OPENSTACK/rounds.py" --seed "${SEED:-133}" --rounds "${ROUNDS:-10}" --cards "${CARDS:-2}" --beside "${BESIDE:-1}" >figures.json 2>"$T/rounds.log"'
 grep -E '^# ' "$T/rounds.log"
 grep -vE '^# ' "$T/rounds.log" | tail -n 20 | sed 's/^/# /'
 diag "$(cat figures.json)"

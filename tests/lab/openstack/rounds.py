@@ -5,7 +5,7 @@
 Each round submits a small array job, under an idempotency key, and plays C (two) cards of a deck that the seed
 shuffles: faults of the API, by proxy.py between the broker and the real services, and real trouble.  In every
 other round or so the broker is killed (SIGKILL) besides, once or twice, at moments drawn from the seed.  A
-round ends when all its tasks have; up to B (four) go on beside each other, as does what outlasts its round (a
+round ends when all its tasks have; up to B (one) go on beside each other, as does what outlasts its round (a
 service is away for a minute).
 
     500 503 429 401 reset lost late half    as in proxy.py, at calls that the card draws
@@ -385,7 +385,7 @@ def main():
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--cards", type=int, default=2)
-    parser.add_argument("--beside", type=int, default=4)
+    parser.add_argument("--beside", type=int, default=1)
     options = parser.parse_args()
     chance = random.Random(options.seed)
     os.makedirs(os.path.join(T, "ran"), exist_ok=True)

@@ -36,7 +36,7 @@ like "a slip of the pen" "$(told typo)" "conf.yaml:[0-9]+:[0-9]+: sites.2..netwr
 like "a credential that is not whole" "$(told bare)" "conf.yaml:[0-9]+:[0-9]+: sites.4..cloud: .*bare.*auth.password .it may stand in secure.yaml. is missing"
 ok "a wrong password" 'eventually 30 "told locked | grep -q \"Keystone refuses the login: 401\""'
 unlike "is not told to anybody" "$(cat "$T/broker.log"; told locked)" 'wrong'
-ok "a network that is not there" 'eventually 30 "told lost | grep -q \"network: no such network; there is labnet\""'
+ok "a network that is not there" 'eventually 30 "told lost | grep -q \"network: no such network; there is .*labnet\""'
 id=$(submit -- echo fine)
 ok "the good site works" 'wait_state "$id" succeeded --limit 120'
 is "on the good site" "$(field "$id" site)" site-a

@@ -586,6 +586,22 @@ int session_call(struct session *session, struct os_call *call, int64_t deadline
     return -1;
 }
 
+/* The carry borrows all of these for this one run. */
+static int run_carry(struct carry *carry, const char *url, const char *auth,
+                     const struct http_options *options, int64_t deadline_mono_ms, struct err *err)
+{
+    int rc;
+
+    carry->url = url;
+    carry->options = options;
+    carry->headers = (const char *const[]){ auth, "Content-Type: application/octet-stream", NULL };
+    rc = carry_run(carry, deadline_mono_ms, err);
+    carry->url = NULL;
+    carry->options = NULL;
+    carry->headers = NULL;
+    return rc;
+}
+
 int session_carry(struct session *session, enum os_service service, const char *path,
                   struct carry *carry, int64_t deadline_mono_ms, struct err *err)
 {
@@ -599,14 +615,8 @@ int session_carry(struct session *session, enum os_service service, const char *
         return -1;
     url = xasprintf("%s%s", session->endpoints[service], path);
     auth = xasprintf("X-Auth-Token: %s", session->token);
-    carry->url = url;
-    carry->options = &options;
-    carry->headers = (const char *const[]){ auth, "Content-Type: application/octet-stream", NULL };
-    rc = carry_run(carry, deadline_mono_ms, err);
+    rc = run_carry(carry, url, auth, &options, deadline_mono_ms, err);
     explicit_bzero(auth, strlen(auth));
-    carry->url = NULL;
-    carry->options = NULL;
-    carry->headers = NULL;
     if (rc < 0)
         return -1;
     if (carry->answer.status == 401) /* the next try logs in anew */

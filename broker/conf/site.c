@@ -130,8 +130,9 @@ static void read_price(struct reader *r, const struct field *field, const json_t
     read_level(r, &price_level, value, slot);
 }
 
-/* ---- images: {NAME: "the site's own"} or {NAME: {from, sha256}}
- * ------------------------------------------------------------------------------------- */
+/* ---- images ---------------------------------------------------------------------------------- */
+
+/* {NAME: "the site's own"} or {NAME: {from, sha256}} */
 
 static const char *const disk_formats[] = { "qcow2", "raw",   "vmdk", "vdi", "vhd",
                                             "vhdx",  "ploop", "iso",  NULL };
